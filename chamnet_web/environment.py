@@ -1,0 +1,60 @@
+"""Typed reads of environment variables that name the variable when its value makes no sense."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+
+def whole_number(name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
+    """The variable as a whole number within bounds.
+
+    Raises ImproperlyConfigured, naming the variable, for anything else.
+    """
+    text = env.str(name, str(default))
+    bounds = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
+    complaint = f"{name}={text!r} is not a whole number {bounds}."
+    try:
+        number = int(text)
+    except ValueError:
+        raise ImproperlyConfigured(complaint) from None
+    if number < at_least or (at_most is not None and number > at_most):
+        raise ImproperlyConfigured(complaint)
+    return number
+
+
+def switch(name: str, default: bool) -> bool:
+    """The variable as yes or no. Raises ImproperlyConfigured for a word that is neither."""
+    text = env.str(name, "yes" if default else "no").lower()
+    if text in {"1", "yes", "true", "on"}:
+        return True
+    if text in {"0", "no", "false", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no.")
+
+
+def secret_key(data_dir: Path) -> str:
+    """SECRET_KEY from the environment, or one made at first start and kept beside the data."""
+    given = env.str("SECRET_KEY", "")
+    if given:
+        if len(given) < 32:
+            raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters.")
+        return given
+    path = data_dir / "secret_key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fresh = data_dir / f"secret_key.{secrets.token_hex(4)}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass  # another process of this installation was first
+        finally:
+            fresh.unlink()
+    return path.read_text()

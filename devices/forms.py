@@ -1,0 +1,58 @@
+"""Forms about devices."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django import forms
+
+from devices.models import Device
+
+
+class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Registers a device; refuses a name the owner has already used."""
+
+    class Meta:
+        model = Device
+        fields = ["name", "kind", "engine", "data_type", "threads", "batch_size", "is_this_machine", "note"]
+        labels = {"data_type": "Data type", "batch_size": "Batch size", "is_this_machine": "This machine"}
+        help_texts = {
+            "name": "As you would say it: “Pixel 8, big cores”.",
+            "engine": "What executes the network. The same hardware under another engine is another device.",
+            "data_type": "Of weights and activations.",
+            "threads": "Fixed while measuring and when you deploy.",
+            "batch_size": "Images a call. 1 is usual on devices.",
+            "is_this_machine": "The workers of this installation run on it and can measure it.",
+            "note": "Clock governor, cooling, anything that a colleague should know.",
+        }
+        widgets = {"note": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        cores = os.cpu_count() or 1
+        self.fields["threads"] = forms.IntegerField(
+            min_value=1, max_value=256, initial=1, help_text=self.fields["threads"].help_text
+        )
+        self.fields["batch_size"] = forms.IntegerField(
+            min_value=1, max_value=1024, initial=1, help_text=self.fields["batch_size"].help_text
+        )
+        self.cores = cores
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"].strip()
+        if Device.objects.owned_by(self.owner).filter(name=name).exists():
+            raise forms.ValidationError(f"You already have a device called “{name}”. Choose another name.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        threads = cleaned.get("threads")
+        if cleaned.get("is_this_machine") and threads and threads > self.cores:
+            self.add_error("threads", f"This machine has {self.cores} cores; use at most as many threads.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> Device:
+        self.instance.owner = self.owner
+        return super().save(commit)

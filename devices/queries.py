@@ -1,0 +1,41 @@
+"""Reads about devices and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+
+from devices.models import Device, LatencyTable, TableEntry
+from devices.tables import Calibration
+
+SORTS = ("key", "minimum_us", "p10_us", "p50_us", "p90_us", "repeats")
+
+
+def devices_of(user: object) -> QuerySet[Device]:
+    """A person's devices with the number of their tables."""
+    return Device.objects.owned_by(user).annotate(table_count=Count("tables")).prefetch_related("tables__run")
+
+
+def entries(table: LatencyTable, *, contains: str = "", sort: str = "key") -> QuerySet[TableEntry]:
+    """A table's operators, filtered by text and sorted; an unknown sort falls back to the key."""
+    field = sort.removeprefix("-")
+    order = sort if field in SORTS else "key"
+    found = table.entries.defer("samples_us").order_by(order, "key")
+    return found.filter(key__icontains=contains) if contains else found
+
+
+def coverage(table: LatencyTable) -> dict[str, Any]:
+    """How many of the operators that the table's space needs are measured."""
+    total, covered = len(table.operator_keys), table.entries.count()
+    return {"covered": covered, "total": total, "share": covered / total if total else 1.0}
+
+
+def calibration_points(table: LatencyTable) -> list[dict[str, Any]]:
+    """The whole networks timed, each with the operators' sum and what the calibration makes of it."""
+    calibration = Calibration(**table.calibration) if table.calibration else None
+    return [
+        point.as_json()
+        | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
+        for point in table.points.all()
+    ]

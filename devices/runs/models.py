@@ -1,0 +1,186 @@
+"""Long jobs as rows.
+
+A `Run` is what a person started. Its life:
+
+    queued -> running <-> paused -> succeeded | failed | cancelled
+
+`succeeded`, `failed` and `cancelled` are final. Every change of status is a compare-and-swap in
+`devices.runs.services`; nothing else writes `status`.
+
+A `Step` is one idempotent piece of a run that a worker claims with a lease:
+
+    ready -> leased -> done
+      ^        |
+      +--------+  the lease expired, or the worker gave the step back
+
+The rows are the truth. A broker message is only a hint that a step is ready, so a lost message costs
+time, never work, and a doubled one finds nothing left to claim.
+
+An `Event` is one line of a run's history, numbered without gaps from 1, from which a page that reconnects
+continues where it left off.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from devices.runs import registry
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def owned_by(self, user: object) -> RunQuerySet:
+        return self.filter(owner=user)
+
+    def unfinished(self) -> RunQuerySet:
+        return self.exclude(status__in=Run.FINAL)
+
+
+class Run(models.Model):
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    FINAL: ClassVar[frozenset[str]] = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+    ACTIVE: ClassVar[frozenset[str]] = frozenset({Status.QUEUED, Status.RUNNING})
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+    kind = models.CharField(max_length=32)
+    title = models.CharField(max_length=200)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    message = models.CharField(max_length=300, default="", help_text="What is happening now.")
+    reason = models.TextField(default="", help_text="Why it failed, in one sentence.")
+    stop_requested = models.BooleanField(default=False, help_text="End early with what is there.")
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(null=True, help_text="Empty while the amount of work is unknown.")
+    last_seq = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    pace_at = models.DateTimeField(null=True, help_text="Start of the stretch the pace is taken from.")
+    pace_done = models.PositiveIntegerField(default=0)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["owner", "-created_at"]), models.Index(fields=["status"])]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.get_status_display()})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("run", args=[self.pk])
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in self.FINAL
+
+    @property
+    def keeps(self) -> str:
+        """What remains when this run is cancelled: a sentence for the person who is about to."""
+        return registry.kind(self.kind).keeps
+
+    @property
+    def can_stop_early(self) -> bool:
+        return registry.kind(self.kind).can_stop_early and self.status in self.ACTIVE and not self.stop_requested
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time since the start, until the end or until now."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long is left at the pace since the run last started or resumed. None when unknown."""
+        if self.status != self.Status.RUNNING or self.pace_at is None or self.total is None:
+            return None
+        made = self.done - self.pace_done
+        if made <= 0:
+            return None
+        pace = (timezone.now() - self.pace_at).total_seconds() / made
+        return pace * max(self.total - self.done, 0)
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def open(self) -> StepQuerySet:
+        return self.filter(status__in=[Step.Status.READY, Step.Status.LEASED])
+
+    def expired(self) -> StepQuerySet:
+        return self.filter(status=Step.Status.LEASED, lease_expires_at__lt=timezone.now())
+
+    def unannounced(self, older_than: timedelta) -> StepQuerySet:
+        """Ready steps of running runs that no broker message has named for a while."""
+        stale = models.Q(announced_at=None) | models.Q(announced_at__lt=timezone.now() - older_than)
+        return self.filter(stale, status=Step.Status.READY, run__status__in=Run.ACTIVE)
+
+
+class Step(models.Model):
+    class Status(models.TextChoices):
+        READY = "ready"
+        LEASED = "leased"
+        DONE = "done"
+
+    class Queue(models.TextChoices):
+        TRAIN = "train"
+        LIGHT = "light"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    name = models.CharField(max_length=80, help_text="Unique in its run: the same step is never added twice.")
+    kind = models.CharField(max_length=48)
+    queue = models.CharField(max_length=8, choices=Queue.choices)
+    payload = models.JSONField(default=dict)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.READY)
+    token = models.UUIDField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    announced_at = models.DateTimeField(null=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="step_once_per_run")]
+        indexes = [models.Index(fields=["status", "lease_expires_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.name} ({self.status})"
+
+
+class Event(models.Model):
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=48)
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="event_seq_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} #{self.seq} {self.kind}"
+
+    def envelope(self) -> dict[str, object]:
+        """The one shape in which events travel to browsers (version 1)."""
+        return {
+            "v": 1,
+            "run": str(self.run_id),
+            "seq": self.seq,
+            "kind": self.kind,
+            "at": self.at.isoformat(),
+            "data": self.data,
+        }

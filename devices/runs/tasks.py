@@ -1,0 +1,20 @@
+"""Celery's doors into the run machinery. A task's body only calls a service."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import close_old_connections
+
+from devices.runs import execution
+
+
+@shared_task
+def execute_step(step_id: int) -> None:
+    close_old_connections()
+    execution.execute(step_id)
+
+
+@shared_task
+def sweep() -> None:
+    close_old_connections()
+    execution.sweep()

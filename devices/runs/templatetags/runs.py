@@ -1,0 +1,79 @@
+"""Filters and tags every template may use: numbers and times for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template.context import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+NO_VALUE = "–"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: 0.4 s, 12 s, 2 min 5 s, 3 h 10 min."""
+    if seconds is None:
+        return NO_VALUE
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    return NO_VALUE if share is None else f"{100 * share:.{digits}f} %"
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    """Milliseconds with three significant digits."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
+
+
+@register.filter
+def count(number: float | None) -> str:
+    """A number with three significant digits and k, M or G."""
+    if number is None:
+        return NO_VALUE
+    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if number >= limit:
+            scale = 1e3 if unit == " k" else limit
+            return f"{number / scale:.3g}{unit}"
+    return f"{number:,.0f}".replace(",", " ")
+
+
+@register.filter
+def ago(moment: datetime | None) -> str | SafeString:
+    """The moment as “5 minutes ago”, with the absolute time on hover."""
+    if moment is None:
+        return NO_VALUE
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        f"{moment:%Y-%m-%d %H:%M:%S %Z}",
+        naturaltime(moment),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: RequestContext, **changes: object) -> str:
+    """The page's query string with some parameters replaced; None removes one."""
+    query = context["request"].GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+from devices.runs.registry import RunKind, register
+
+
+class SearchConfig(AppConfig):
+    """Spaces, predictors, searches and trained models."""
+
+    name = "search"
+
+    def ready(self) -> None:
+        register(
+            RunKind(
+                name="predictor",
+                steps={
+                    "predictor.propose": "search.steps.predictor.propose",
+                    "predictor.train": "search.steps.predictor.train_sample",
+                    "predictor.fit": "search.steps.predictor.fit",
+                },
+                keeps="Every training that has finished is kept and can be used by the next predictor.",
+                can_stop_early=True,
+                given_up={"predictor.train": "search.steps.predictor.record_lost_training"},
+            )
+        )
+        register(
+            RunKind(
+                name="search",
+                steps={"search.generations": "search.steps.evolution.run_generations"},
+                keeps="The generations so far stay on the search's page; no candidates are offered.",
+            )
+        )
+        register(
+            RunKind(
+                name="model",
+                steps={
+                    "model.train": "search.steps.model.train_model",
+                    "model.export": "search.steps.model.export_model",
+                },
+                keeps="The learning curve so far is kept; no file is offered.",
+            )
+        )
+        register(
+            RunKind(
+                name="quickstart",
+                steps={"quickstart.advance": "search.steps.quickstart.advance"},
+                keeps="The device, tables, predictors and models that were finished are kept.",
+            )
+        )

@@ -1,0 +1,318 @@
+"""Spaces, samples, predictors, searches, candidates and trained models."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from devices.models import LatencyTable
+from devices.runs.models import Run
+from search.spaces import Architecture, SearchSpace
+from search.training.datasets import DATASETS
+from search.training.recipes import Recipe
+
+
+class OwnedQuerySet(models.QuerySet[Any]):
+    def owned_by(self, user: object) -> OwnedQuerySet:
+        return self.filter(owner=user)
+
+    def usable(self) -> OwnedQuerySet:
+        return self.filter(run__status=Run.Status.SUCCEEDED)
+
+
+class Space(models.Model):
+    """A search space under the id of its content; shared by everyone, never edited."""
+
+    id = models.CharField(primary_key=True, max_length=16)
+    name = models.CharField(max_length=80)
+    definition = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def load(self) -> SearchSpace:
+        return SearchSpace.from_json(self.definition)
+
+
+class TrainingRecipe(models.Model):
+    """A recipe under the id of its content; shared by everyone, never edited."""
+
+    id = models.CharField(primary_key=True, max_length=16)
+    name = models.CharField(max_length=80)
+    definition = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def load(self) -> Recipe:
+        return Recipe.from_json(self.definition)
+
+
+class Sample(models.Model):
+    """One architecture trained once under (space, data set, recipe, seed); serves every predictor of those."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        TRAINING = "training", "Training"
+        SUCCEEDED = "succeeded", "Trained"
+        FAILED = "failed", "Failed"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="samples")
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="samples")
+    dataset = models.CharField(max_length=80)
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="samples")
+    seed = models.PositiveIntegerField()
+    architecture_id = models.CharField(max_length=16)
+    genes = models.JSONField()
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.WAITING)
+    accuracy = models.FloatField(null=True, help_text="Validation accuracy, 0 to 1.")
+    seconds = models.FloatField(null=True)
+    reason = models.TextField(default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "space", "dataset", "recipe", "seed", "architecture_id"], name="sample_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.architecture_id} on {self.dataset}: {self.get_status_display()}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.SUCCEEDED, self.Status.FAILED)
+
+
+class Predictor(models.Model):
+    """A version of an accuracy predictor: which samples, fitted parameters, held-out quality."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="predictors")
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="predictor")
+    name = models.CharField(max_length=80)
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="predictors")
+    dataset = models.CharField(max_length=80)
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="predictors")
+    seed = models.PositiveIntegerField()
+    budget = models.PositiveIntegerField()
+    initial = models.PositiveIntegerField()
+    in_flight = models.PositiveIntegerField(
+        help_text="A proposal waits for all but this many of the trainings before it, whatever their order: "
+        "so the same seed gives the same predictor on any number of workers."
+    )
+    fitted = models.JSONField(null=True)
+    quality = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="predictor_name_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("predictor", args=[self.pk])
+
+    @property
+    def dataset_label(self) -> str:
+        return DATASETS[self.dataset].label
+
+
+class Proposal(models.Model):
+    """What the sampler asked for, and why."""
+
+    predictor = models.ForeignKey(Predictor, on_delete=models.CASCADE, related_name="proposals")
+    index = models.PositiveIntegerField()
+    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="proposals")
+    chosen_for = models.CharField(max_length=16)
+    reason = models.TextField()
+    predicted = models.FloatField(null=True)
+    deviation = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [models.UniqueConstraint(fields=["predictor", "index"], name="proposal_index")]
+
+    def __str__(self) -> str:
+        return f"{self.predictor_id} #{self.index}"
+
+
+class QualityPoint(models.Model):
+    """Cross-validated quality of a predictor after so many samples."""
+
+    predictor = models.ForeignKey(Predictor, on_delete=models.CASCADE, related_name="quality_points")
+    samples = models.PositiveIntegerField()
+    rmse = models.FloatField()
+    mae = models.FloatField()
+    spearman = models.FloatField()
+    kendall = models.FloatField()
+
+    class Meta:
+        ordering = ["samples"]
+        constraints = [models.UniqueConstraint(fields=["predictor", "samples"], name="quality_once")]
+
+    def __str__(self) -> str:
+        return f"{self.samples} samples: MAE {self.mae:.4f}"
+
+    def as_json(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("samples", "rmse", "mae", "spearman", "kendall")}
+
+
+class Search(models.Model):
+    """A constrained genetic search over one predictor and one table version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="searches")
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="search")
+    name = models.CharField(max_length=80)
+    predictor = models.ForeignKey(Predictor, on_delete=models.PROTECT, related_name="searches")
+    table = models.ForeignKey(LatencyTable, on_delete=models.PROTECT, related_name="searches")
+    latency_limit_ms = models.FloatField()
+    population = models.PositiveIntegerField()
+    generations = models.PositiveIntegerField()
+    seed = models.PositiveIntegerField()
+    state = models.JSONField(null=True, help_text="Where the next step continues.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="search_name_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("search", args=[self.pk])
+
+
+class Generation(models.Model):
+    """One generation: its summary and where its population stood."""
+
+    search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="generation_rows")
+    number = models.PositiveIntegerField()
+    summary = models.JSONField()
+    points = models.JSONField(help_text="[latency in ms, predicted accuracy] of every individual.")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["search", "number"], name="generation_once")]
+
+    def __str__(self) -> str:
+        return f"{self.search_id} generation {self.number}"
+
+
+class Candidate(models.Model):
+    """An architecture a search proposes, with its predicted values and intervals."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="candidates")
+    rank = models.PositiveIntegerField()
+    architecture_id = models.CharField(max_length=16)
+    genes = models.JSONField()
+    accuracy = models.FloatField()
+    accuracy_low = models.FloatField()
+    accuracy_high = models.FloatField()
+    latency_ms = models.FloatField()
+    latency_low_ms = models.FloatField()
+    latency_high_ms = models.FloatField()
+    meets_limit = models.FloatField(help_text="Probability of meeting the latency limit.")
+    multiply_adds = models.BigIntegerField()
+    parameters = models.BigIntegerField()
+    on_front = models.BooleanField()
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [models.UniqueConstraint(fields=["search", "rank"], name="candidate_rank")]
+
+    def __str__(self) -> str:
+        return f"{self.search.name} #{self.rank}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("candidate", args=[self.pk])
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture(self.search.predictor.space.load(), tuple(self.genes))
+
+
+class TrainedModel(models.Model):
+    """A candidate trained to the end: measured accuracy, measured latency, a verified file."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="models")
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="model")
+    candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="models")
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="models")
+    seed = models.PositiveIntegerField()
+    checkpoint = models.FileField(upload_to="checkpoints/", null=True)
+    validation_accuracy = models.FloatField(null=True)
+    test_accuracy = models.FloatField(null=True)
+    test_images = models.PositiveIntegerField(null=True)
+    latency_ms = models.FloatField(null=True)
+    latency_p50_ms = models.FloatField(null=True)
+    max_difference = models.FloatField(null=True, help_text="Largest output difference seen in verification.")
+    file = models.FileField(upload_to="models/", null=True)
+    sha256 = models.CharField(max_length=64, default="")
+    size_bytes = models.BigIntegerField(null=True)
+    card = models.TextField(default="", help_text="Model card in Markdown.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"Model of {self.candidate}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("model", args=[self.pk])
+
+    @property
+    def is_verified(self) -> bool:
+        return bool(self.file) and self.run.status == Run.Status.SUCCEEDED
+
+
+class Epoch(models.Model):
+    """One epoch of a final training."""
+
+    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="epochs")
+    number = models.PositiveIntegerField()
+    loss = models.FloatField()
+    validation_accuracy = models.FloatField(null=True)
+    seconds = models.FloatField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="epoch_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} epoch {self.number}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("number", "loss", "validation_accuracy", "seconds")}
+
+
+class QuickStart(models.Model):
+    """The whole chain on this machine, step after step."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="quickstart")
+    settings = models.JSONField()
+    table = models.ForeignKey(LatencyTable, null=True, on_delete=models.SET_NULL)
+    predictor = models.ForeignKey(Predictor, null=True, on_delete=models.SET_NULL)
+    search = models.ForeignKey(Search, null=True, on_delete=models.SET_NULL)
+    model = models.ForeignKey(TrainedModel, null=True, on_delete=models.SET_NULL)
+
+    def __str__(self) -> str:
+        return self.run.title

@@ -1,0 +1,115 @@
+"""How good a predictor is, measured on samples it was not fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+from scipy.stats import kendalltau, spearmanr
+
+from search.predictors.gaussian_process import GaussianProcess, checked_samples
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Errors in accuracy units, rank correlations in -1..1, and the share of samples inside their intervals."""
+
+    n: int
+    rmse: float
+    mae: float
+    spearman: float
+    kendall: float
+    coverage_50: float
+    coverage_90: float
+    coverage_95: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """Predictions of every sample by a predictor that had not seen it, all arrays (n,) in the samples' order."""
+
+    measured: FloatArray
+    predicted: FloatArray  # mean, accuracy units
+    deviation: FloatArray  # standard deviation, accuracy units
+    rank: FloatArray  # probability in 0..1 the prediction gave to values below the measured one; uniform when honest
+    quality: Quality
+
+    def coverage(self, level: float) -> float:
+        """Share of samples inside their central intervals of probability `level`: a reliability plot's ordinate."""
+        return coverage(self.rank, level)
+
+
+def measure_quality(measured: FloatArray, predicted: FloatArray, rank: FloatArray) -> Quality:
+    """Quality of predictions (n,) against measurements (n,); `rank` as in CrossValidation.
+
+    Rank correlations of constant values are 0: they order nothing.
+    """
+    error = predicted - measured
+    ordered = np.ptp(measured) > 0.0 and np.ptp(predicted) > 0.0
+    return Quality(
+        n=len(measured),
+        rmse=float(np.sqrt(np.mean(error**2))),
+        mae=float(np.mean(np.abs(error))),
+        spearman=float(spearmanr(measured, predicted).statistic) if ordered else 0.0,
+        kendall=float(kendalltau(measured, predicted).statistic) if ordered else 0.0,
+        coverage_50=coverage(rank, 0.50),
+        coverage_90=coverage(rank, 0.90),
+        coverage_95=coverage(rank, 0.95),
+    )
+
+
+def coverage(rank: FloatArray, level: float) -> float:
+    """Share of probability ranks (n,) inside the central interval of probability `level`."""
+    return float(np.mean(np.abs(rank - 0.5) <= level / 2.0))
+
+
+def cross_validate(
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    folds: int = 5,
+    rng: np.random.Generator,
+    bounds: tuple[float, float] | None = None,
+) -> CrossValidation:
+    """Out-of-fold predictions of X (n, d), y (n,): everything, the warps too, is fitted anew for each fold.
+
+    The fit to all samples gives each fold its first guess of the hyperparameters. Raises ValueError for fewer than
+    two folds, fewer samples than folds, and as GaussianProcess.fit does.
+    """
+    features, accuracies = checked_samples(X, y)
+    n = len(accuracies)
+    if not 2 <= folds <= n:
+        raise ValueError(f"{folds} folds of {n} samples: choose between 2 and as many folds as samples.")
+    whole = GaussianProcess.fit(features, accuracies, bounds=bounds)
+    fold = np.empty(n, dtype=np.int64)
+    fold[rng.permutation(n)] = np.arange(n) % folds
+    predicted, deviation, rank = np.empty(n), np.empty(n), np.empty(n)
+    for index in range(folds):
+        inside, outside = fold != index, fold == index
+        model = GaussianProcess.fit(features[inside], accuracies[inside], bounds=bounds, start=whole)
+        mean, spread = model.latent(features[outside])
+        spread = np.sqrt(spread**2 + model.noise)
+        predicted[outside], deviation[outside] = model.accuracies(mean, spread)
+        rank[outside] = ndtr((model.warp.forward(accuracies[outside]) - mean) / spread)
+    return CrossValidation(
+        accuracies, predicted, deviation, rank, measure_quality(accuracies, predicted, rank)
+    )
+
+
+def leave_one_out(model: GaussianProcess) -> CrossValidation:
+    """Leave-one-out predictions of a fitted model, in closed form (Rasmussen and Williams 2006, section 5.4.2).
+
+    Hyperparameters and warps are those of the full fit, so with few samples this flatters: `cross_validate` is the
+    honest figure, this the instant one.
+    """
+    precision = np.einsum("ij,ij->j", model.inverse_factor, model.inverse_factor)
+    spread = 1.0 / np.sqrt(precision)
+    mean = model.z - model.alpha / precision
+    predicted, deviation = model.accuracies(mean, spread)
+    rank = np.asarray(ndtr((model.z - mean) / spread))
+    return CrossValidation(model.y, predicted, deviation, rank, measure_quality(model.y, predicted, rank))

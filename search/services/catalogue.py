@@ -1,0 +1,53 @@
+"""The spaces, data sets and recipes a person can choose from."""
+
+from __future__ import annotations
+
+from search.models import Space, TrainingRecipe
+from search.spaces import PRESETS, SearchSpace, preset
+from search.training import datasets
+from search.training.recipes import PRESETS as RECIPES
+from search.training.recipes import Recipe
+
+MEASURABLE_OPERATORS = 2000
+"""Above this many distinct operators, timing every one takes too long for one table."""
+
+
+def space_for(preset_name: str, dataset_name: str) -> SearchSpace:
+    """A preset space with the data set's classes and channels. Raises ValueError for unknown names."""
+    dataset = datasets.dataset(dataset_name)
+    return preset(preset_name, classes=len(dataset.classes), in_channels=dataset.channels)
+
+
+def small_presets() -> list[str]:
+    """Names of the presets whose every operator can be measured."""
+    return [name for name in PRESETS if name.endswith("-small")]
+
+
+def measurable_spaces() -> dict[str, tuple[SearchSpace, str]]:
+    """Spaces a table can be built for, by id, each with a label naming the data sets it fits."""
+    found: dict[str, tuple[SearchSpace, str]] = {}
+    for name in small_presets():
+        fits: dict[str, tuple[SearchSpace, list[str]]] = {}
+        for dataset in datasets.available():
+            space = space_for(name, dataset.name)
+            fits.setdefault(space.id, (space, []))[1].append(dataset.label)
+        for space_id, (space, labels) in fits.items():
+            found[space_id] = (space, f"{name} for {' and '.join(labels)}")
+    return found
+
+
+def remember_space(space: SearchSpace) -> Space:
+    """The row of a space, made when it is new."""
+    row, _ = Space.objects.get_or_create(
+        id=space.id, defaults={"name": space.name, "definition": space.to_json()}
+    )
+    return row
+
+
+def remember_recipe(name: str) -> TrainingRecipe:
+    """The row of a preset recipe, made when it is new. Raises KeyError for an unknown preset."""
+    recipe: Recipe = RECIPES[name]
+    row, _ = TrainingRecipe.objects.get_or_create(
+        id=recipe.id, defaults={"name": name, "definition": recipe.to_json()}
+    )
+    return row

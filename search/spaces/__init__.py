@@ -1,0 +1,28 @@
+"""Search spaces: hyperparameters, the networks that they shape, and the way from genes to operators."""
+
+from __future__ import annotations
+
+from search.spaces.architecture import Architecture
+from search.spaces.blueprint import Layout
+from search.spaces.compilation import CompiledCost
+from search.spaces.description import describe
+from search.spaces.features import features
+from search.spaces.gene import FloatArray, Gene, IntArray
+from search.spaces.presets import PRESETS, Preset, preset, span
+from search.spaces.space import SearchSpace
+
+__all__ = [
+    "PRESETS",
+    "Architecture",
+    "CompiledCost",
+    "FloatArray",
+    "Gene",
+    "IntArray",
+    "Layout",
+    "Preset",
+    "SearchSpace",
+    "describe",
+    "features",
+    "preset",
+    "span",
+]

@@ -1,0 +1,164 @@
+"""The steps of building a predictor."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.writing import RunWriter
+from search.models import Predictor, Proposal, QualityPoint, Sample
+from search.predictors import CrossValidation, GaussianProcess, cross_validate
+from search.services import predictors
+from search.spaces import features
+
+FOLDS = 5
+FEWEST_FOR_QUALITY = 8
+
+
+def propose(step: ClaimedStep) -> None:
+    """Asks the sampler for one architecture, and now and then how good the predictor has become."""
+    predictor: Predictor = step.run.predictor
+    space = predictor.space.load()
+    proposals = list(predictor.proposals.select_related("sample").order_by("index"))
+    with threadpool_limits(1):
+        stopping = step.run.stop_requested or len(proposals) >= predictor.budget
+        proposed = None if stopping else predictors.ask(predictor, space, proposals)
+        point = _quality_point(predictor, len(proposals) - predictor.in_flight + 1)
+    with step.commit() as writer:
+        if proposed is not None:
+            predictors.record_proposal(writer, predictor, space, proposed)
+        elif not stopping:
+            predictor.budget = len(proposals)
+            predictor.save(update_fields=["budget"])
+            writer.event("log", {"level": "info", "text": "Every architecture of the space is trained."})
+        if point is not None:
+            point.save()
+            writer.event("quality", point.as_json())
+        predictors.go_on(writer, predictor)
+
+
+def train_sample(step: ClaimedStep) -> None:
+    """Trains one proposed architecture, unless its sample has been trained meanwhile."""
+    predictor: Predictor = step.run.predictor
+    proposal = predictor.proposals.select_related("sample").get(index=step.payload["index"])
+    result: dict[str, Any] = {}
+    if not proposal.sample.is_finished:
+        with step.report() as writer:
+            Sample.objects.filter(pk=proposal.sample_id, status=Sample.Status.WAITING).update(
+                status=Sample.Status.TRAINING
+            )
+            writer.event("sample.started", {"index": proposal.index})
+        result = _train(step, predictor, proposal)
+    with step.commit() as writer:
+        predictors.record_training(writer, proposal, result)
+        predictors.go_on(writer, predictor)
+
+
+def record_lost_training(writer: RunWriter, step: ClaimedStep, reason: str) -> None:
+    """A training that keeps failing is a failed sample, not the end of the build."""
+    predictor: Predictor = step.run.predictor
+    proposal = predictor.proposals.select_related("sample").get(index=step.payload["index"])
+    predictors.record_training(writer, proposal, {"status": Sample.Status.FAILED, "reason": reason})
+    predictors.go_on(writer, predictor)
+
+
+def fit(step: ClaimedStep) -> None:
+    """Fits the predictor to everything trained and measures its held-out quality."""
+    predictor: Predictor = step.run.predictor
+    genes, accuracies = predictors.training_set(predictor)
+    if len(accuracies) < 3:
+        raise StepFailedError(
+            f"Only {len(accuracies)} networks were trained without failing: a predictor needs at least 3. "
+            "Choose a larger budget, or look at the reasons beside the failed samples."
+        )
+    space = predictor.space.load()
+    with threadpool_limits(1):
+        rows = features(space, genes)
+        model = GaussianProcess.fit(rows, accuracies, bounds=(0.0, 1.0))
+        held_out = _cross_validate(predictor, rows, accuracies)
+    with step.commit() as writer:
+        predictor.fitted = model.to_json()
+        predictor.quality = asdict(held_out.quality) | {
+            "scatter": [
+                [float(measured), float(predicted), float(deviation)]
+                for measured, predicted, deviation in zip(
+                    held_out.measured, held_out.predicted, held_out.deviation, strict=True
+                )
+            ]
+        }
+        predictor.save(update_fields=["fitted", "quality"])
+        point = _point(predictor, held_out)
+        if not predictor.quality_points.filter(samples=point.samples).exists():
+            point.save()
+        writer.event("quality", point.as_json())
+        writer.succeed(
+            f"{len(accuracies)} samples; mean error {100 * held_out.quality.mae:.2f} points on held-out samples."
+        )
+
+
+def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[str, Any]:
+    """Trains in this process; the fields of the sample's result."""
+    import torch  # noqa: PLC0415  (see below)
+
+    from search.training import DivergedError, build_network, load_training, train
+
+    torch.set_num_threads(1)
+    recipe = predictor.recipe.load()
+    layers = predictor.space.load().lower(proposal.sample.genes)
+    begun = time.monotonic()
+    torch.manual_seed(predictor.seed)
+    try:
+        outcome = train(
+            build_network(layers, dropout=recipe.dropout),
+            load_training(predictor.dataset, predictor.seed, limit=recipe.train_images),
+            recipe,
+            seed=predictor.seed,
+            on_batch=lambda *_: step.check() and None,
+        )
+    except DivergedError as error:
+        return {"status": Sample.Status.FAILED, "reason": str(error), "seconds": time.monotonic() - begun}
+    return {
+        "status": Sample.Status.SUCCEEDED,
+        "accuracy": outcome.validation_accuracy,
+        "seconds": time.monotonic() - begun,
+    }
+
+
+def _quality_point(predictor: Predictor, known: int) -> QualityPoint | None:
+    """Quality with the first `known` proposals, about twelve times in a build."""
+    every = max(2, predictor.budget // 12)
+    if known < FEWEST_FOR_QUALITY or known % every:
+        return None
+    genes, accuracies = predictors.training_set(predictor, known)
+    done = predictor.quality_points.filter(samples=len(accuracies)).exists()
+    if done or len(accuracies) < FEWEST_FOR_QUALITY:
+        return None
+    rows = features(predictor.space.load(), genes)
+    return _point(predictor, _cross_validate(predictor, rows, accuracies))
+
+
+def _cross_validate(predictor: Predictor, rows: Any, accuracies: Any) -> CrossValidation:
+    return cross_validate(
+        rows,
+        accuracies,
+        folds=min(FOLDS, len(accuracies)),
+        rng=np.random.default_rng(predictor.seed),
+        bounds=(0.0, 1.0),
+    )
+
+
+def _point(predictor: Predictor, held_out: CrossValidation) -> QualityPoint:
+    quality = held_out.quality
+    return QualityPoint(
+        predictor=predictor,
+        samples=quality.n,
+        rmse=quality.rmse,
+        mae=quality.mae,
+        spearman=quality.spearman,
+        kendall=quality.kendall,
+    )

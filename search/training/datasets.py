@@ -1,0 +1,257 @@
+"""Data sets: named, checksummed images with a fixed train / validation / test split.
+
+The test part is the same for every seed and only `load_test` reads it; `load` cuts the rest by seed into
+train and validation. This module imports no torch: the web process lists data sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from search.training.image_files import read_idx
+from search.training.splits import stratified_order
+
+Split = Literal["train", "validation"]
+
+FASHION_MNIST_DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts its files."""
+
+_TEST_SEED = 20_190_616  # any constant will do; it must never change
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What is known of a data set without reading it."""
+
+    name: str
+    label: str
+    classes: tuple[str, ...]
+    image_size: int  # height = width, pixels
+    channels: int
+    train_images: int
+    validation_images: int
+    test_images: int
+    checksum: str  # SHA-256 over all images and labels in their original order
+    origin: str  # where the images come from, one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """Images (n, height, width, channels) uint8 and labels (n,) int64."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: npt.NDArray[np.int64] | slice) -> Arrays:
+        return Arrays(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a training sees: never a test image."""
+
+    dataset: Dataset
+    train: Arrays
+    validation: Arrays
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """A data set's images before the split; `test` when its authors fixed one."""
+
+    development: Arrays
+    test: Arrays | None
+
+
+def dataset(name: str) -> Dataset:
+    """The data set of that name. Raises ValueError naming the known ones."""
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise ValueError(f"There is no data set “{name}”; known are {', '.join(DATASETS)}.") from None
+
+
+def is_available(name: str, directory: Path | None = None) -> bool:
+    """Whether the data set's files are on this machine (`directory` overrides where they are looked for)."""
+    return _SOURCES[dataset(name).name].missing(directory) is None
+
+
+def available(directories: Mapping[str, Path] | None = None) -> tuple[Dataset, ...]:
+    """The data sets that can be loaded here; `directories` overrides places by data set's name."""
+    places = directories or {}
+    return tuple(known for known in DATASETS.values() if is_available(known.name, places.get(known.name)))
+
+
+def load(
+    name: str, split: Split, seed: int, *, limit: int | None = None, directory: Path | None = None
+) -> Arrays:
+    """The train or validation images of a data set, in a stratified random order.
+
+    `limit` keeps a stratified part: the first so many images of that order.
+
+    Raises ValueError for an unknown name or split, a limit below one image per class, or files whose content
+    is not what the checksum says; FileNotFoundError when the files are not on this machine.
+    """
+    known = dataset(name)
+    if split not in ("train", "validation"):
+        raise ValueError(f"There is no split “{split}” here; use train or validation.")
+    if limit is not None and limit < len(known.classes):
+        raise ValueError(f"{limit} images are fewer than the {len(known.classes)} classes of {known.label}.")
+    development = _development(known, directory)
+    order = stratified_order(development.labels, np.random.default_rng([seed, 1]))
+    cut = known.validation_images
+    chosen = order[:cut] if split == "validation" else order[cut:]
+    return development[chosen[:limit]]
+
+
+def load_training(
+    name: str, seed: int, *, limit: int | None = None, directory: Path | None = None
+) -> TrainingData:
+    """Train and validation images together; `limit` concerns the train images only. Raises as `load`."""
+    return TrainingData(
+        dataset=dataset(name),
+        train=load(name, "train", seed, limit=limit, directory=directory),
+        validation=load(name, "validation", seed, directory=directory),
+    )
+
+
+def load_test(name: str, *, directory: Path | None = None) -> Arrays:
+    """The test images: the same for every seed, for final models only. Raises as `load`."""
+    known = dataset(name)
+    pool = _pool(known, directory)
+    if pool.test is not None:
+        return pool.test
+    return pool.development[_fixed_order(pool)[: known.test_images]]
+
+
+def _development(known: Dataset, directory: Path | None) -> Arrays:
+    """Everything but the test images."""
+    pool = _pool(known, directory)
+    if pool.test is not None:
+        return pool.development
+    return pool.development[np.sort(_fixed_order(pool)[known.test_images :])]
+
+
+def _fixed_order(pool: _Pool) -> npt.NDArray[np.int64]:
+    return stratified_order(pool.development.labels, np.random.default_rng(_TEST_SEED))
+
+
+def _pool(known: Dataset, directory: Path | None) -> _Pool:
+    """All images, checked against the data set's checksum."""
+    source = _SOURCES[known.name]
+    problem = source.missing(directory)
+    if problem is not None:
+        raise FileNotFoundError(problem)
+    pool = source.read(directory)
+    digest = hashlib.sha256()
+    for part in (pool.development, pool.test):
+        if part is not None:
+            digest.update(part.images.tobytes())
+            digest.update(part.labels.astype("<i8").tobytes())
+    if digest.hexdigest() != known.checksum:
+        raise ValueError(f"The files of {known.label} are damaged or of another version; install them again.")
+    return pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """How a data set's images are read, and what is missing (a sentence) when they cannot be."""
+
+    read: Callable[[Path | None], _Pool]
+    missing: Callable[[Path | None], str | None]
+
+
+def _read_digits(directory: Path | None) -> _Pool:
+    from sklearn.datasets import load_digits  # takes a second: only when images are wanted
+
+    digits = load_digits()
+    # Grey levels 0..16 become 0..255.
+    images = np.rint(digits.images[..., None] * (255.0 / 16.0)).astype(np.uint8)
+    return _Pool(Arrays(images, digits.target.astype(np.int64)), test=None)
+
+
+def _read_fashion_mnist(directory: Path | None) -> _Pool:
+    place = directory or FASHION_MNIST_DIRECTORY
+
+    def part(prefix: str) -> Arrays:
+        images = read_idx(place / f"{prefix}-images-idx3-ubyte.gz", dimensions=3)
+        labels = read_idx(place / f"{prefix}-labels-idx1-ubyte.gz", dimensions=1)
+        return Arrays(images[..., None], labels.astype(np.int64))
+
+    return _Pool(part("train"), part("t10k"))
+
+
+def _fashion_mnist_missing(directory: Path | None) -> str | None:
+    place = directory or FASHION_MNIST_DIRECTORY
+    names = [
+        f"{prefix}-{kind}-ubyte.gz" for prefix in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+    ]
+    absent = [name for name in names if not (place / name).is_file()]
+    if not absent:
+        return None
+    return (
+        f"Fashion-MNIST is not in {place} ({absent[0]} is missing); install Debian's dataset-fashion-mnist."
+    )
+
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType(
+    {
+        known.name: known
+        for known in (
+            Dataset(
+                name="digits",
+                label="Digits",
+                classes=tuple("0123456789"),
+                image_size=8,
+                channels=1,
+                train_images=1077,
+                validation_images=360,
+                test_images=360,
+                checksum="0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382",
+                origin="Handwritten digits of the UCI Machine Learning Repository, embedded in scikit-learn.",
+            ),
+            Dataset(
+                name="fashion-mnist",
+                label="Fashion-MNIST",
+                classes=(
+                    "T-shirt/top",
+                    "Trouser",
+                    "Pullover",
+                    "Dress",
+                    "Coat",
+                    "Sandal",
+                    "Shirt",
+                    "Sneaker",
+                    "Bag",
+                    "Ankle boot",
+                ),
+                image_size=28,
+                channels=1,
+                train_images=50_000,
+                validation_images=10_000,
+                test_images=10_000,
+                checksum="ece172613115fb18b120bec8f6c02271af90b8b8f0a5af5c51cbd5ceed68e619",
+                origin="Zalando's clothing images (Xiao et al., 2017), from Debian's dataset-fashion-mnist.",
+            ),
+        )
+    }
+)
+"""Every data set the code knows, whether its files are here or not."""
+
+_SOURCES: Mapping[str, _Source] = MappingProxyType(
+    {
+        "digits": _Source(read=_read_digits, missing=lambda directory: None),
+        "fashion-mnist": _Source(read=_read_fashion_mnist, missing=_fashion_mnist_missing),
+    }
+)

@@ -1,0 +1,21 @@
+"""Splits that keep every class in proportion."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def stratified_order(labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """A random order (n,) of the images in which every beginning holds the classes in proportion.
+
+    Image number r of a class of m images is placed at (r + 1/2) / m, so the first k images of the order hold
+    each class within about one image of its share; cutting the order anywhere gives two stratified parts.
+    """
+    shuffled = rng.permutation(len(labels))
+    place = np.empty(len(labels), dtype=np.float64)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    # A stable sort of the shuffled images leaves ties between classes in random order.
+    return shuffled[np.argsort(place[shuffled], kind="stable")].astype(np.int64)

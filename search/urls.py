@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from search.views import models, overview, predictors, searches, tables
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("quickstart/", overview.quickstart_new, name="quickstart"),
+    path("quickstart/<uuid:run_id>/", overview.quickstart_page, name="quickstart-run"),
+    path("runs/<uuid:run_id>/", overview.run_page, name="run"),
+    path("devices/<uuid:device_id>/", tables.device_page, name="device"),
+    path("devices/<uuid:device_id>/tables/new/", tables.table_new, name="table-new"),
+    path("predictors/", predictors.predictor_list, name="predictors"),
+    path("predictors/new/", predictors.predictor_new, name="predictor-new"),
+    path("predictors/<uuid:predictor_id>/", predictors.predictor_page, name="predictor"),
+    path("predictors/<uuid:predictor_id>/samples.csv", predictors.predictor_csv, name="predictor-csv"),
+    path("searches/", searches.search_list, name="searches"),
+    path("searches/new/", searches.search_new, name="search-new"),
+    path("searches/<uuid:search_id>/", searches.search_page, name="search"),
+    path("searches/<uuid:search_id>/candidates.csv", searches.search_csv, name="search-csv"),
+    path("candidates/<uuid:candidate_id>/", searches.candidate_page, name="candidate"),
+    path("candidates/<uuid:candidate_id>/train/", searches.model_new, name="model-new"),
+    path("models/", models.model_list, name="models"),
+    path("models/<uuid:model_id>/", models.model_page, name="model"),
+    path("models/<uuid:model_id>/file/", models.model_file, name="model-file"),
+    path("models/<uuid:model_id>/card/", models.model_card, name="model-card"),
+]

@@ -1,0 +1,90 @@
+"""The first page, quick start, and the way from a run to its page."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from devices.models import LatencyTable
+from devices.queries import devices_of
+from devices.runs.models import Run
+from devices.runs.views import run_state
+from search.models import Predictor, QuickStart, Search, TrainedModel
+from search.services.quickstart import stage_runs, start_quickstart
+
+RECENT = 10
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """What runs, what ended, what there is, and what to do next."""
+    runs = Run.objects.owned_by(request.user)
+    active = list(runs.unfinished())
+    devices = devices_of(request.user)
+    context = {
+        "active_runs": active,
+        "recent_runs": runs.filter(status__in=Run.FINAL)[:RECENT],
+        "devices": devices,
+        "counts": {
+            "devices": devices.count(),
+            "tables": LatencyTable.objects.owned_by(request.user).count(),
+            "predictors": Predictor.objects.owned_by(request.user).count(),
+            "searches": Search.objects.owned_by(request.user).count(),
+            "models": TrainedModel.objects.owned_by(request.user).count(),
+        },
+        "state": {"runs": [run_state(run) for run in active]},
+    }
+    return render(request, "overview.html", context)
+
+
+@require_POST
+def quickstart_new(request: HttpRequest) -> HttpResponse:
+    running = Run.objects.owned_by(request.user).filter(kind="quickstart").unfinished().first()
+    return redirect("run", run_id=running.pk if running else start_quickstart(owner=request.user).run_id)
+
+
+@require_GET
+def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    quickstart = get_object_or_404(
+        QuickStart.objects.select_related("run", "table__run", "predictor__run", "search__run", "model__run"),
+        run_id=run_id,
+        run__owner=request.user,
+    )
+    stages = [
+        {
+            "label": stage,
+            "status": run.status if run else "waiting",
+            "url": run.get_absolute_url() if run else None,
+            "seconds": run.seconds if run else None,
+            "message": run.message if run else "",
+            "run": run,
+        }
+        for stage, run in stage_runs(quickstart)
+    ]
+    context = {
+        "object": quickstart,
+        "run": quickstart.run,
+        "stages": stages,
+        "model": quickstart.model,
+        "state": {
+            "run": run_state(quickstart.run),
+            "runs": [run_state(stage["run"]) for stage in stages if stage["run"]],
+        },
+    }
+    return render(request, "search/quickstart.html", context)
+
+
+@require_GET
+def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Leads to the page of whatever the run works on."""
+    run = get_object_or_404(Run.objects.owned_by(request.user), pk=run_id)
+    if run.kind == "quickstart":
+        return redirect("quickstart-run", run_id=run.pk)
+    try:
+        return redirect(getattr(run, run.kind))
+    except ObjectDoesNotExist:
+        raise Http404 from None

@@ -1,0 +1,99 @@
+"""Pages about predictors."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from devices.runs.views import run_state
+from search.forms import PredictorForm, cost_sentence
+from search.models import Predictor, Proposal
+from search.services.predictors import start_predictor
+
+PROPOSALS_PER_PAGE = 50
+
+
+@require_GET
+def predictor_list(request: HttpRequest) -> HttpResponse:
+    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe")
+    return render(request, "search/predictors.html", {"predictors": rows})
+
+
+@require_http_methods(["GET", "POST"])
+def predictor_new(request: HttpRequest) -> HttpResponse:
+    form = PredictorForm(request.POST or None, owner=request.user)
+    if request.method == "POST" and form.is_valid():
+        return redirect(start_predictor(owner=request.user, **form.cleaned_data))
+    context = {"form": form, "estimate": cost_sentence()}
+    return render(request, "search/predictor_form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
+    predictor = _predictor(request, predictor_id)
+    proposals = predictor.proposals.select_related("sample").order_by("-index")
+    quality = predictor.quality or {}
+    context = {
+        "object": predictor,
+        "predictor": predictor,
+        "run": predictor.run,
+        "quality": {name: value for name, value in quality.items() if name != "scatter"} or None,
+        "proposals": Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page")),
+        "state": {
+            "run": run_state(predictor.run),
+            "budget": predictor.budget,
+            "samples": [sample_state(proposal) for proposal in reversed(proposals)],
+            "quality": [point.as_json() for point in predictor.quality_points.all()],
+            "scatter": [
+                {"measured": measured, "predicted": predicted, "deviation": deviation}
+                for measured, predicted, deviation in quality.get("scatter", [])
+            ],
+        },
+    }
+    return render(request, "search/predictor.html", context)
+
+
+@require_GET
+def predictor_csv(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
+    """Every sample with its genes by name; accuracies from 0 to 1."""
+    predictor = _predictor(request, predictor_id)
+    space = predictor.space.load()
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="samples-{predictor.pk}.csv"'
+    columns = ["index", "status", "accuracy", "seconds", "chosen_for", "predicted", "deviation", "architecture"]
+    writer = csv.DictWriter(
+        response, [*columns, *(gene.name for gene in space.genes)], extrasaction="ignore"
+    )
+    writer.writeheader()
+    for proposal in predictor.proposals.select_related("sample").order_by("index").iterator():
+        writer.writerow(sample_state(proposal) | space.values(proposal.sample.genes))
+    return response
+
+
+def sample_state(proposal: Proposal) -> dict[str, Any]:
+    """A sample as charts and tables show it."""
+    sample = proposal.sample
+    return {
+        "index": proposal.index,
+        "status": sample.status,
+        "accuracy": sample.accuracy,
+        "seconds": sample.seconds,
+        "chosen_for": proposal.chosen_for,
+        "reason": proposal.reason,
+        "predicted": proposal.predicted,
+        "deviation": proposal.deviation,
+        "architecture": sample.architecture_id,
+        "failure": sample.reason,
+    }
+
+
+def _predictor(request: HttpRequest, predictor_id: UUID) -> Predictor:
+    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe")
+    predictor: Predictor = get_object_or_404(rows, pk=predictor_id)
+    return predictor

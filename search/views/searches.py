@@ -1,0 +1,164 @@
+"""Pages about searches and their candidates."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from devices.runs.views import run_state
+from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
+from search.models import Candidate, Search
+from search.services.models import start_model
+from search.services.searches import latency_range, start_search
+
+REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
+
+
+@require_GET
+def search_list(request: HttpRequest) -> HttpResponse:
+    rows = Search.objects.owned_by(request.user).select_related("run", "predictor", "table__device")
+    return render(request, "search/searches.html", {"searches": rows})
+
+
+@require_http_methods(["GET", "POST"])
+def search_new(request: HttpRequest) -> HttpResponse:
+    form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
+    if request.method == "POST" and form.is_valid():
+        return redirect(start_search(owner=request.user, **form.cleaned_data))
+    context = {"form": form, "ranges": _ranges(request.user)}
+    return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    search = _search(request, search_id)
+    generations = list(search.generation_rows.all())
+    every = max(1, -(-len(generations) // REPLAYED))
+    candidates = list(search.candidates.all())
+    context = {
+        "object": search,
+        "search": search,
+        "run": search.run,
+        "candidates": candidates,
+        "state": {
+            "run": run_state(search.run),
+            "limit_ms": search.latency_limit_ms,
+            "generations": [{"number": row.number} | row.summary for row in generations],
+            "population": generations[-1].points if generations else [],
+            "all_points": {
+                row.number: row.points for row in generations if row.number % every == 0 or row is generations[-1]
+            },
+            "candidates": [candidate_state(candidate) for candidate in candidates],
+        },
+    }
+    return render(request, "search/search.html", context)
+
+
+@require_GET
+def search_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """The candidates with their genes by name."""
+    search = _search(request, search_id)
+    space = search.predictor.space.load()
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="candidates-{search.pk}.csv"'
+    rows = [candidate_state(row) | space.values(row.genes) for row in search.candidates.all()]
+    columns = list(rows[0]) if rows else ["rank"]
+    writer = csv.DictWriter(response, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return response
+
+
+@require_GET
+def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
+    return _candidate_page(request, _candidate(request, candidate_id), ModelForm())
+
+
+@require_POST
+def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
+    """Begins the final training of a candidate."""
+    candidate = _candidate(request, candidate_id)
+    form = ModelForm(request.POST)
+    if not form.is_valid():
+        return _candidate_page(request, candidate, form, status=422)
+    return redirect(start_model(owner=request.user, candidate=candidate, **form.cleaned_data))
+
+
+def candidate_state(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as charts and tables show it."""
+    names = (
+        "rank", "accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms", "latency_high_ms",
+        "meets_limit", "multiply_adds", "parameters", "on_front",
+    )  # fmt: skip
+    return {
+        "id": str(candidate.pk),
+        "url": candidate.get_absolute_url(),
+        "architecture": candidate.architecture_id,
+    } | {name: getattr(candidate, name) for name in names}
+
+
+def _candidate_page(
+    request: HttpRequest, candidate: Candidate, form: ModelForm, status: int = 200
+) -> HttpResponse:
+    architecture = candidate.architecture
+    table = candidate.search.table.load()
+    layers = [
+        {
+            "name": layer.name,
+            "kind": layer.operator.kind,
+            "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
+            f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
+            "multiply_adds": layer.operator.multiply_adds,
+            "parameters": layer.operator.parameters,
+            "latency_us": table.cost_us(layer.operator),
+        }
+        for layer in architecture.layers
+    ]
+    total = sum(layer["latency_us"] for layer in layers)
+    for layer in layers:
+        layer["share"] = layer["latency_us"] / total
+    labels = {gene.name: gene.label for gene in architecture.space.genes}
+    context = {
+        "object": candidate,
+        "candidate": candidate,
+        "search": candidate.search,
+        "values": [(labels[name], value) for name, value in architecture.values.items()],
+        "layers": layers,
+        "train_form": form,
+        "models": candidate.models.select_related("run"),
+        "state": {"layers": layers},
+    }
+    return render(request, "search/candidate.html", context, status=status)
+
+
+def _ranges(user: object) -> dict[str, dict[str, object]]:
+    """What the latency limit can be, for each predictor and table."""
+    found: dict[str, dict[str, object]] = {}
+    for predictor in usable_predictors(user):
+        space = predictor.space.load()
+        for table in usable_tables(user)[:20]:
+            try:
+                least, greatest = latency_range(space, table)
+            except ValueError as error:
+                found[f"{predictor.pk}|{table.pk}"] = {"problem": str(error)}
+            else:
+                found[f"{predictor.pk}|{table.pk}"] = {"least_ms": least, "greatest_ms": greatest}
+    return found
+
+
+def _search(request: HttpRequest, search_id: UUID) -> Search:
+    rows = Search.objects.owned_by(request.user).select_related("run", "predictor__space", "table__device")
+    search: Search = get_object_or_404(rows, pk=search_id)
+    return search
+
+
+def _candidate(request: HttpRequest, candidate_id: UUID) -> Candidate:
+    rows = Candidate.objects.filter(search__owner=request.user)
+    return get_object_or_404(
+        rows.select_related("search__run", "search__predictor__space", "search__table__device"), pk=candidate_id
+    )

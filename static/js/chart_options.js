@@ -1,0 +1,204 @@
+/** Turns what a page says about a chart into the options and data sets of Chart.js. */
+import { number, quantity } from "./format.js";
+import { colour, seriesStyle } from "./palette.js";
+
+/** @typedef {import("./series.js").Point} Point */
+/**
+ * @typedef {object} Axis
+ * @property {string} label
+ * @property {string} [unit]
+ * @property {"linear" | "logarithmic" | "category"} [type]
+ * @property {number} [min] @property {number} [max]
+ * @property {string[]} [categories]
+ * @property {boolean} [whole] ticks only at whole numbers
+ */
+/**
+ * How a series is drawn: "points"; "line"; "steps"; "bars"; "band" (between `low` and `high`); "errors"
+ * (points with interval bars). A measured series is solid, a predicted one hollow and dashed, always.
+ * @typedef {object} Series
+ * @property {string} id
+ * @property {string} label
+ * @property {"points" | "line" | "steps" | "bars" | "band" | "errors"} draw
+ * @property {number} slot 1..8, place in the palette
+ * @property {boolean} [predicted]
+ * @property {boolean} [faint]
+ * @property {number} [radius]
+ */
+/** @typedef {{id: string, axis: "x" | "y", value: number, label: string}} Limit */
+/**
+ * @typedef {object} Spec
+ * @property {string} name stem of the files it exports
+ * @property {Axis} x @property {Axis} y
+ * @property {Series[]} series
+ * @property {Limit[]} [limits]
+ * @property {string} [blank] what stands in the frame while there is no data
+ * @property {boolean} [horizontal] bars lie
+ * @property {boolean} [moves] points glide to new places (a population), unless motion is to be reduced
+ * @property {(point: Point) => string[]} [describe] more lines for the tooltip
+ * @property {(key: string) => void} [onPick] a point was clicked
+ */
+
+/** @param {Axis} axis */
+export const axisTitle = (axis) => (axis.unit ? `${axis.label} (${axis.unit})` : axis.label);
+
+const TYPES = { points: "scatter", line: "line", steps: "line", bars: "bar", band: "line", errors: "scatterWithErrorBars" };
+
+/** @param {Series} series */
+function lineLook(series, style) {
+  return {
+    showLine: true,
+    stepped: series.draw === "steps" ? "before" : false,
+    borderColor: series.faint ? colour(`series-${series.slot}`, 0.3) : style.colour,
+    borderWidth: series.faint ? 1 : 2,
+    borderDash: series.predicted ? [6, 4] : [],
+    pointRadius: series.radius ?? 0,
+    pointHitRadius: 8,
+    spanGaps: true,
+  };
+}
+
+/** @param {Series} series */
+function pointLook(series, style) {
+  const strokeOnly = ["star", "crossRot", "cross", "dash"].includes(style.shape);
+  return {
+    pointStyle: style.shape,
+    pointRadius: series.radius ?? 4,
+    pointHoverRadius: (series.radius ?? 4) + 3,
+    pointBorderWidth: series.predicted || strokeOnly ? 1.75 : 1,
+    pointBorderColor: series.faint ? colour(`series-${series.slot}`, 0.45) : style.colour,
+    pointBackgroundColor: series.predicted ? "transparent" : colour(`series-${series.slot}`, series.faint ? 0.2 : 0.65),
+    borderColor: style.colour,
+  };
+}
+
+/**
+ * The data sets of one series; a band needs two, its lower and its upper edge.
+ * @param {Series} series
+ * @param {any[]} points already thinned
+ * @returns {object[]}
+ */
+export function datasets(series, points) {
+  const style = seriesStyle(series.slot);
+  const base = { seriesId: series.id, label: series.label, type: TYPES[series.draw], data: points };
+  if (series.draw === "band") {
+    const edge = { ...base, showLine: true, borderWidth: 0, pointRadius: 0, pointHitRadius: 0, edge: true };
+    const fill = colour(`series-${series.slot}`, 0.16);
+    return [
+      { ...edge, data: points.map(({ x, low }) => ({ x, y: low })), fill: false },
+      { ...edge, data: points.map(({ x, high }) => ({ x, y: high })), fill: "-1", backgroundColor: fill },
+    ];
+  }
+  if (series.draw === "bars") {
+    return [{ ...base, backgroundColor: colour(`series-${series.slot}`, 0.8), hoverBackgroundColor: style.colour, borderRadius: 3, maxBarThickness: 28 }];
+  }
+  if (series.draw === "errors") {
+    const data = points.map((point) => ({ ...point, yMin: point.low, yMax: point.high }));
+    const bars = { errorBarColor: style.colour, errorBarWhiskerColor: style.colour, errorBarLineWidth: 1.25, errorBarWhiskerSize: 5 };
+    return [{ ...base, ...pointLook(series, style), ...bars, data }];
+  }
+  return [{ ...base, ...(series.draw === "points" ? pointLook(series, style) : lineLook(series, style)) }];
+}
+
+/** @param {Axis} axis @param {{min?: number, max?: number} | null} bounds */
+function scale(axis, bounds) {
+  const type = axis.type ?? "linear";
+  const fixed = type === "linear" ? bounds ?? {} : {};
+  return {
+    type,
+    labels: axis.categories,
+    min: axis.min ?? fixed.min,
+    max: axis.max ?? fixed.max,
+    title: { display: true, text: axisTitle(axis), color: colour("ink-2"), font: { size: 12, weight: 500 } },
+    grid: { color: colour("grid"), drawTicks: false },
+    border: { color: colour("line") },
+    ticks: {
+      color: colour("ink-3"),
+      padding: 6,
+      maxRotation: 0,
+      autoSkipPadding: 14,
+      precision: axis.whole ? 0 : undefined,
+      ...(type === "category" ? {} : { callback: (value) => number(Number(value), 3) }),
+    },
+  };
+}
+
+/** @param {Limit} limit */
+function limitLine(limit) {
+  const upright = limit.axis === "x";
+  return {
+    type: "line",
+    scaleID: limit.axis,
+    value: limit.value,
+    borderColor: colour("limit"),
+    borderWidth: 1.5,
+    borderDash: [2, 3],
+    label: {
+      display: true,
+      content: limit.label,
+      position: upright ? "start" : "end",
+      backgroundColor: colour("surface", 0.9),
+      color: colour("limit"),
+      font: { size: 11, weight: 600 },
+      padding: 3,
+    },
+  };
+}
+
+/** @param {Spec} spec */
+function tooltip(spec) {
+  return {
+    backgroundColor: colour("ink"),
+    titleColor: colour("surface"),
+    bodyColor: colour("surface"),
+    padding: 10,
+    cornerRadius: 8,
+    displayColors: false,
+    filter: (item) => !item.dataset.edge,
+    callbacks: {
+      title: () => "",
+      label: (item) => {
+        const point = item.raw;
+        const [x, y] = spec.horizontal ? [spec.y, spec.x] : [spec.x, spec.y];
+        const value = (axis, at) => (axis.type === "category" ? String(at) : quantity(at, axis.unit, 5));
+        const lines = [item.dataset.label, `${x.label}: ${value(x, point.x)}`, `${y.label}: ${value(y, point.y)}`];
+        if (point.low !== undefined) lines.push(`interval: ${number(point.low)} to ${quantity(point.high, y.unit)}`);
+        return [...lines, ...(point.note ? [point.note] : []), ...(spec.describe?.(point) ?? [])];
+      },
+    },
+  };
+}
+
+const ZOOM = {
+  zoom: {
+    mode: "xy",
+    drag: { enabled: true, threshold: 8 },
+    wheel: { enabled: true, modifierKey: "ctrl" },
+  },
+  pan: { enabled: true, mode: "xy", modifierKey: "shift" },
+};
+
+/**
+ * @param {Spec} spec
+ * @param {{x: {min: number, max: number} | null, y: {min: number, max: number} | null}} bounds
+ * @returns {object} options of Chart.js
+ */
+export function chartOptions(spec, bounds) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  return {
+    responsive: true,
+    maintainAspectRatio: false,
+    parsing: spec.series.some((series) => series.draw === "bars") ? { xAxisKey: "x", yAxisKey: "y" } : false,
+    normalized: true,
+    animation: spec.moves && !still ? { duration: 450 } : false,
+    indexAxis: spec.horizontal ? "y" : "x",
+    font: { family: getComputedStyle(document.body).fontFamily },
+    interaction: { mode: "nearest", intersect: true },
+    scales: { x: scale(spec.x, bounds.x), y: scale(spec.y, bounds.y) },
+    plugins: {
+      legend: { display: false },
+      tooltip: tooltip(spec),
+      zoom: ZOOM,
+      ...(spec.limits ? { annotation: { annotations: Object.fromEntries(spec.limits.map((limit) => [limit.id, limitLine(limit)])) } } : {}),
+    },
+  };
+}

@@ -1,0 +1,207 @@
+/** The one chart of the application: a figure that grows live, follows the theme, and can be read as a table. */
+import { chartOptions, datasets } from "./chart_options.js";
+import { drawLegend, fillTable, wireTools } from "./chart_tools.js";
+import { number } from "./format.js";
+import { highlight, linkPage, onHighlight } from "./highlight.js";
+import { steadyBounds, thinCloud, thinLine } from "./series.js";
+
+/** @typedef {import("./chart_options.js").Spec} Spec */
+/** @typedef {import("./series.js").Point} Point */
+
+const MOST_POINTS = 4000;
+const MOST_ON_LINE = 1500;
+const REDRAW_EVERY_MS = 120;
+
+export class Figure {
+  /**
+   * @param {HTMLElement} element the figure of components/chart.html
+   * @param {Spec} spec
+   */
+  constructor(element, spec) {
+    this.element = element;
+    this.spec = spec;
+    /** @type {Map<string, Point[]>} */
+    this.data = new Map(spec.series.map((series) => [series.id, []]));
+    /** @type {Set<string>} */
+    this.hidden = new Set();
+    this.bounds = { x: null, y: null };
+    this.places = new Map();
+    this.drawnAt = 0;
+    this.waiting = false;
+    this.chart = new globalThis.Chart(/** @type {HTMLCanvasElement} */ (element.querySelector("canvas")), {
+      type: "scatter",
+      data: { datasets: [] },
+      options: this.#options(),
+    });
+    this.#listen();
+  }
+
+  /** @param {string} id @returns {Point[]} all points of a series, unthinned */
+  points(id) {
+    return this.data.get(id) ?? [];
+  }
+
+  /** @param {string} id @param {Point[]} points */
+  set(id, points) {
+    this.data.set(id, points);
+    this.redraw();
+  }
+
+  /** @param {string} id @param {Point[]} points */
+  add(id, ...points) {
+    this.points(id).push(...points);
+    this.redraw();
+  }
+
+  /** @param {import("./chart_options.js").Limit[]} limits */
+  setLimits(limits) {
+    this.spec.limits = limits;
+    this.redraw();
+  }
+
+  /** States what the chart shows; also its name for those who do not see it. @param {string} text */
+  finding(text) {
+    const title = this.element.querySelector("[data-finding]");
+    if (title && title.textContent !== text) title.textContent = text;
+  }
+
+  get findingText() {
+    return this.element.querySelector("[data-finding]")?.textContent?.trim() ?? "";
+  }
+
+  /** Draws soon: many changes in a moment are one drawing. */
+  redraw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    setTimeout(() => {
+      this.waiting = false;
+      this.draw();
+    }, Math.max(0, this.drawnAt + REDRAW_EVERY_MS - performance.now()));
+  }
+
+  draw() {
+    this.drawnAt = performance.now();
+    let drawn = 0;
+    let all = 0;
+    const sets = [];
+    for (const series of this.spec.series) {
+      if (this.hidden.has(series.id)) continue;
+      const points = this.points(series.id);
+      const cloud = ["points", "errors"].includes(series.draw);
+      const thinned = series.draw === "bars" ? points : cloud ? thinCloud(points, MOST_POINTS) : thinLine(points, MOST_ON_LINE);
+      drawn += thinned.length;
+      all += points.length;
+      sets.push(...datasets(series, thinned));
+    }
+    this.#tellThinning(drawn, all);
+    this.#steady();
+    this.chart.data.datasets = this.#reuse(sets);
+    if (!this.chart.isZoomedOrPanned?.()) this.chart.options = this.#options();
+    this.#indexKeys();
+    this.chart.update(this.spec.moves ? undefined : "none");
+    fillTable(this);
+  }
+
+  #options() {
+    const options = chartOptions(this.spec, this.bounds);
+    return {
+      ...options,
+      onHover: (_event, active) => this.#hover(active),
+      onClick: (_event, active) => {
+        const key = this.#keyOf(active[0]);
+        if (key) this.spec.onPick?.(key);
+      },
+    };
+  }
+
+  /** Keeps the identity of data sets, so that moving points glide instead of starting anew. @param {any[]} sets */
+  #reuse(sets) {
+    const old = this.chart.data.datasets;
+    const same = old.length === sets.length && sets.every((set, i) => set.seriesId === old[i].seriesId);
+    return same ? sets.map((set, i) => Object.assign(old[i], set)) : sets;
+  }
+
+  /** @param {number} drawn @param {number} all */
+  #tellThinning(drawn, all) {
+    const notice = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-notice]"));
+    if (notice) {
+      notice.hidden = drawn >= all;
+      notice.textContent = `Thinned: ${number(drawn)} of ${number(all)} points are drawn. The CSV has all.`;
+    }
+    const blank = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-blank]"));
+    if (!blank) return;
+    blank.hidden = all > 0;
+    this.chart.canvas.hidden = all === 0;
+    if (this.spec.blank) blank.textContent = this.spec.blank;
+  }
+
+  /** Widens the axes when the data outgrow them. */
+  #steady() {
+    const limits = this.spec.limits ?? [];
+    for (const name of /** @type {const} */ (["x", "y"])) {
+      if (this.spec[name].type === "category") continue;
+      const values = limits.filter((limit) => limit.axis === name).map((limit) => limit.value);
+      for (const series of this.spec.series) {
+        if (this.hidden.has(series.id)) continue;
+        if (series.draw === "bars") values.push(0);
+        for (const point of this.points(series.id)) {
+          if (typeof point[name] === "number") values.push(point[name]);
+          if (name === "y" && point.low !== undefined) values.push(point.low, /** @type {number} */ (point.high));
+        }
+      }
+      let low = Infinity;
+      let high = -Infinity;
+      for (const value of values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      if (low <= high) this.bounds[name] = steadyBounds(this.bounds[name], low, high);
+    }
+  }
+
+  #indexKeys() {
+    this.places.clear();
+    this.chart.data.datasets.forEach((set, datasetIndex) => {
+      set.data.forEach((point, index) => {
+        if (!point.key) return;
+        const places = this.places.get(point.key) ?? [];
+        places.push({ datasetIndex, index });
+        this.places.set(point.key, places);
+      });
+    });
+  }
+
+  #keyOf(active) {
+    return active ? (this.chart.data.datasets[active.datasetIndex]?.data[active.index]?.key ?? null) : null;
+  }
+
+  #hover(active) {
+    const key = this.#keyOf(active[0]);
+    this.chart.canvas.style.cursor = key && this.spec.onPick ? "pointer" : "";
+    highlight(key, this);
+  }
+
+  #listen() {
+    wireTools(this);
+    drawLegend(this);
+    linkPage();
+    onHighlight((key, source) => {
+      if (source === this) return;
+      this.chart.setActiveElements(key === null ? [] : (this.places.get(key) ?? []));
+      this.chart.render();
+    });
+    this.chart.canvas.addEventListener("pointerleave", () => highlight(null, this));
+    document.addEventListener("themechange", () => this.draw());
+  }
+}
+
+/**
+ * The figure with an id on this page, or null where the page shows none.
+ * @param {string} id as given to components/chart.html
+ * @param {Spec} spec
+ * @returns {Figure | null}
+ */
+export function figure(id, spec) {
+  const element = document.getElementById(`chart-${id}`);
+  return element && globalThis.Chart ? new Figure(element, spec) : null;
+}

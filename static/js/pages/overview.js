@@ -1,0 +1,4 @@
+/** The overview: every run it lists is followed. */
+import { followListedRuns } from "../run_panel.js";
+
+followListedRuns();

@@ -1,0 +1,191 @@
+/** A predictor being built: every sample as a point, what is training, how good it has become. */
+import { figure } from "../charts.js";
+import { number, percent } from "../format.js";
+import { refreshParts } from "../refresh.js";
+import { followPageRun } from "../run_panel.js";
+import { bestSoFar } from "../series.js";
+import { pageState } from "../state.js";
+import { announce } from "../toast.js";
+
+const state = pageState();
+/** @type {Map<number, any>} */
+const samples = new Map(state.samples.map((sample) => [sample.index, sample]));
+/** @type {Map<number, any>} */
+const quality = new Map(state.quality.map((point) => [point.samples, point]));
+/** @type {Map<number, {epoch: number, epochs: number}>} */
+const epochs = new Map();
+let best = 0;
+
+const CHOSEN = [
+  { id: "sobol", label: "Sobol start, measured", slot: 3 },
+  { id: "exploration", label: "Exploration, measured", slot: 1 },
+  { id: "exploitation", label: "Exploitation, measured", slot: 2 },
+];
+
+const sampleChart = figure("samples", {
+  name: "samples",
+  x: { label: "Sample", whole: true, min: 0 },
+  y: { label: "Validation accuracy", unit: "%" },
+  series: [
+    { id: "predicted", label: "Predicted before training, ± 1 deviation", draw: "errors", slot: 4, predicted: true, radius: 5 },
+    ...CHOSEN.map(({ id, label, slot }) => ({ id, label, slot, draw: /** @type {const} */ ("points"), radius: 5 })),
+    { id: "failed", label: "Failed", draw: "points", slot: 6, radius: 6 },
+    { id: "best", label: "Best so far", draw: "steps", slot: 8 },
+  ],
+  blank: "The first samples are being trained.",
+});
+
+const errorChart = figure("error", {
+  name: "held-out-error",
+  x: { label: "Samples", whole: true },
+  y: { label: "Mean absolute error", unit: "% points" },
+  series: [{ id: "mae", label: "Held-out error", draw: "line", slot: 1, radius: 3 }],
+  blank: "Cross-validation starts when there are enough samples.",
+});
+
+const rankChart = figure("rank", {
+  name: "rank-correlation",
+  x: { label: "Samples", whole: true },
+  y: { label: "Rank correlation" },
+  series: [
+    { id: "spearman", label: "Spearman", draw: "line", slot: 1, radius: 3 },
+    { id: "kendall", label: "Kendall's tau", draw: "line", slot: 2, radius: 3 },
+  ],
+  blank: "Cross-validation starts when there are enough samples.",
+});
+
+const scatterChart = figure("scatter", {
+  name: "predicted-against-measured",
+  x: { label: "Measured", unit: "%" },
+  y: { label: "Predicted", unit: "%" },
+  series: [
+    { id: "ideal", label: "Equal", draw: "line", slot: 8, faint: true },
+    { id: "points", label: "Held-out prediction, ± 1 deviation", draw: "errors", slot: 4, predicted: true },
+  ],
+  blank: "Shown when the predictor is fitted to its last sample.",
+});
+
+/** @param {any} sample */
+const point = (sample, y) => ({ x: sample.index, y: 100 * y, key: String(sample.index), note: sample.reason });
+
+function drawSamples() {
+  if (!sampleChart) return;
+  const all = [...samples.values()].sort((a, b) => a.index - b.index);
+  const done = all.filter((sample) => typeof sample.accuracy === "number");
+  for (const { id } of CHOSEN) sampleChart.set(id, done.filter((s) => s.chosen_for === id).map((s) => point(s, s.accuracy)));
+  const guessed = all.filter((sample) => typeof sample.predicted === "number");
+  sampleChart.set("predicted", guessed.map((s) => ({
+    ...point(s, s.predicted), low: 100 * (s.predicted - s.deviation), high: 100 * (s.predicted + s.deviation),
+  })));
+  const lowest = Math.min(...done.map((s) => s.accuracy), ...guessed.map((s) => s.predicted - s.deviation));
+  const floor = Number.isFinite(lowest) ? lowest : 0;
+  sampleChart.set("failed", all.filter((s) => s.status === "failed").map((s) => ({ ...point(s, floor), note: s.failure ?? "failed" })));
+  sampleChart.set("best", bestSoFar(done.map((s) => point(s, s.accuracy))));
+  const top = done.reduce((a, b) => (a && a.accuracy >= b.accuracy ? a : b), null);
+  if (!top) return;
+  const failed = all.filter((s) => s.status === "failed").length;
+  sampleChart.finding(
+    `Best so far: ${percent(top.accuracy, 2)}, sample ${top.index} of ${done.length} trained${failed ? `; ${failed} failed` : ""}`,
+  );
+  const place = document.querySelector("[data-best]");
+  if (place) place.textContent = percent(top.accuracy, 2);
+  if (top.accuracy > best && best > 0) announce(`New best accuracy: ${percent(top.accuracy, 2)}.`);
+  best = Math.max(best, top.accuracy);
+}
+
+function drawQuality() {
+  const points = [...quality.values()].sort((a, b) => a.samples - b.samples);
+  const last = points.at(-1);
+  if (!last) return;
+  errorChart?.set("mae", points.map((p) => ({ x: p.samples, y: 100 * p.mae })));
+  errorChart?.finding(`With ${last.samples} samples it errs by ${number(100 * last.mae, 2)} % points`);
+  for (const id of ["spearman", "kendall"]) rankChart?.set(id, points.map((p) => ({ x: p.samples, y: p[id] })));
+  rankChart?.finding(`It puts unseen networks in order with ${number(last.spearman, 2)} (1 is perfect)`);
+  const facts = { mae: percent(last.mae, 2), spearman: number(last.spearman, 2), kendall: number(last.kendall, 2) };
+  for (const [name, text] of Object.entries(facts)) {
+    const place = document.querySelector(`[data-${name}]`);
+    if (place) place.textContent = text;
+  }
+}
+
+function drawScatter(points) {
+  if (!scatterChart || points.length === 0) return;
+  const measured = points.map((p) => 100 * p.measured);
+  const ends = [Math.min(...measured), Math.max(...measured)];
+  scatterChart.set("ideal", ends.map((value) => ({ x: value, y: value })));
+  scatterChart.set("points", points.map((p) => ({
+    x: 100 * p.measured, y: 100 * p.predicted, low: 100 * (p.predicted - p.deviation), high: 100 * (p.predicted + p.deviation),
+  })));
+  const held = points.filter((p) => Math.abs(p.measured - p.predicted) <= 1.96 * p.deviation).length;
+  scatterChart.finding(`${held} of ${points.length} held-out samples lie within their 95 % interval`);
+}
+
+/** What trains now, each with its epochs. */
+function drawTraining() {
+  const list = document.querySelector("[data-training]");
+  if (!list) return;
+  const items = [...samples.values()]
+    .filter((sample) => sample.status === "training")
+    .map((sample) => {
+      const item = document.createElement("li");
+      const at = epochs.get(sample.index);
+      const bar = document.createElement("progress");
+      bar.className = "bar is-slim";
+      bar.setAttribute("aria-label", `Sample ${sample.index}`);
+      if (at) Object.assign(bar, { max: at.epochs, value: at.epoch });
+      const words = at ? `epoch ${at.epoch} of ${at.epochs}` : "starting";
+      const guess = typeof sample.predicted === "number" ? `, predicted ${percent(sample.predicted)}` : "";
+      item.append(`Sample ${sample.index}: ${words}${guess}`, bar);
+      return item;
+    });
+  list.replaceChildren(...items);
+}
+
+function explainLast() {
+  const last = [...samples.values()].reduce((a, b) => (a && a.index > b.index ? a : b), null);
+  const reason = document.querySelector("[data-reason]");
+  const chosen = document.querySelector("[data-chosen]");
+  if (!last || !reason || !chosen) return;
+  reason.textContent = last.reason;
+  chosen.textContent = `sample ${last.index}, chosen for ${last.chosen_for}`;
+}
+
+/** @param {any} data @param {string} status */
+function change(data, status) {
+  const sample = samples.get(data.index) ?? { index: data.index };
+  samples.set(data.index, { ...sample, status, ...data });
+  drawTraining();
+}
+
+function drawAll() {
+  drawSamples();
+  drawQuality();
+  drawTraining();
+  explainLast();
+}
+
+drawAll();
+drawScatter(state.scatter ?? []);
+for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.draw();
+followPageRun({
+  "sample.proposed": (data) => {
+    change(data, samples.get(data.index)?.status ?? "waiting");
+    explainLast();
+    drawSamples();
+  },
+  "sample.started": (data) => change(data, "training"),
+  "sample.epoch": (data) => {
+    epochs.set(data.index, data);
+    if (samples.get(data.index)?.status === "training") drawTraining();
+    else change({ index: data.index }, "training");
+  },
+  "sample.finished": (data) => {
+    change(data, data.status);
+    drawSamples();
+    refreshParts();
+  },
+  quality: (data) => {
+    quality.set(data.samples, data);
+    drawQuality();
+  },
+});

@@ -1,0 +1,144 @@
+/** A search: the population moving in the accuracy-latency plane, and how the generations improve. */
+import { figure } from "../charts.js";
+import { number, percent, quantity } from "../format.js";
+import { followPageRun } from "../run_panel.js";
+import { pageState } from "../state.js";
+import { announce } from "../toast.js";
+
+const state = pageState();
+const FRAME_MS = 350;
+/** @type {Map<number, any>} */
+const summaries = new Map(state.generations.map((generation) => [generation.number, generation]));
+/** @type {Map<number, number[][]>} */
+const clouds = new Map(Object.entries(state.all_points ?? {}).map(([name, points]) => [Number(name), points]));
+const newest = Math.max(0, ...summaries.keys());
+if (state.population?.length) clouds.set(newest, state.population);
+let shown = newest;
+let playing = 0;
+
+const population = figure("population", {
+  name: "population",
+  moves: true,
+  x: { label: "Predicted latency", unit: "ms" },
+  y: { label: "Predicted accuracy", unit: "%" },
+  series: [
+    { id: "cloud", label: "Population", draw: "points", slot: 1, radius: 3, predicted: true },
+    { id: "candidates", label: "Candidates, 95 % interval", draw: "errors", slot: 5, predicted: true },
+    { id: "front", label: "Front of the candidates", draw: "line", slot: 4, predicted: true },
+  ],
+  limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
+  blank: "The first generation is being scored.",
+  onPick: (key) => {
+    const candidate = state.candidates.find((item) => String(item.id) === key);
+    if (candidate) location.assign(candidate.url);
+  },
+});
+
+const progress = figure("generations", {
+  name: "generations",
+  x: { label: "Generation", whole: true },
+  y: { label: "Predicted accuracy", unit: "%" },
+  series: [
+    { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
+    { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
+    { id: "best", label: "Best within the limit", draw: "line", slot: 4, predicted: true, radius: 2 },
+  ],
+  blank: "No generation is scored yet.",
+});
+
+function drawPopulation() {
+  const points = clouds.get(shown) ?? [];
+  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })));
+  const candidates = state.candidates ?? [];
+  population?.set("candidates", candidates.map((item) => ({
+    x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.accuracy_low, high: 100 * item.accuracy_high,
+    key: String(item.id), note: `candidate ${item.rank}`,
+  })));
+  const front = candidates.filter((item) => item.on_front).sort((a, b) => a.latency_ms - b.latency_ms);
+  population?.set("front", front.map((item) => ({ x: item.latency_ms, y: 100 * item.accuracy })));
+  if (candidates.length) {
+    const best = candidates[0];
+    population?.finding(`Best candidate: ${percent(best.accuracy, 1)} at ${quantity(best.latency_ms, "ms", 3)}, both predicted`);
+  } else if (points.length) {
+    const inside = points.filter(([latency]) => latency <= state.limit_ms).length;
+    population?.finding(`Generation ${shown}: ${percent(inside / points.length, 0)} of the population is within the limit`);
+  }
+}
+
+function drawGenerations() {
+  const all = [...summaries.values()].sort((a, b) => a.number - b.number);
+  const last = all.at(-1);
+  if (!last) return;
+  const line = (name) => all.filter((item) => typeof item[name] === "number").map((item) => ({ x: item.number, y: 100 * item[name] }));
+  progress?.set("best", line("best"));
+  progress?.set("mean", line("mean"));
+  const spread = all.filter((item) => typeof item.mean === "number" && typeof item.std === "number");
+  progress?.set("spread", spread.map((item) => ({ x: item.number, y: null, low: 100 * (item.mean - item.std), high: 100 * (item.mean + item.std) })));
+  const first = all.find((item) => typeof item.best === "number");
+  if (first && typeof last.best === "number") {
+    progress?.finding(`The best rose from ${percent(first.best, 1)} to ${percent(last.best, 1)} in ${last.number} generations`);
+  } else {
+    progress?.finding(`No network within the limit was found in ${last.number} generations`);
+  }
+  const facts = { best: percent(last.best, 2), feasible: percent(last.feasible_share, 0), diversity: number(last.diversity, 2) };
+  for (const [name, text] of Object.entries(facts)) {
+    const place = document.querySelector(`[data-${name}]`);
+    if (place) place.textContent = text;
+  }
+}
+
+const replay = /** @type {HTMLElement | null} */ (document.querySelector("[data-replay]"));
+const slider = /** @type {HTMLInputElement | null} */ (replay?.querySelector("input") ?? null);
+
+function drawSlider() {
+  const numbers = [...clouds.keys()].sort((a, b) => a - b);
+  if (!replay || !slider || numbers.length < 2) return;
+  replay.hidden = false;
+  slider.min = "0";
+  slider.max = String(numbers.length - 1);
+  slider.value = String(numbers.indexOf(shown));
+  slider.setAttribute("aria-valuetext", `generation ${shown}`);
+  const output = replay.querySelector("output");
+  if (output) output.textContent = String(shown);
+}
+
+/** @param {number} place index into the generations that can be shown */
+function showGeneration(place) {
+  shown = [...clouds.keys()].sort((a, b) => a - b)[place];
+  drawPopulation();
+  drawSlider();
+}
+
+function playOn() {
+  if (!slider || Number(slider.value) >= Number(slider.max)) return;
+  showGeneration(Number(slider.value) + 1);
+  playing = window.setTimeout(playOn, FRAME_MS);
+}
+
+slider?.addEventListener("input", () => {
+  clearTimeout(playing);
+  showGeneration(Number(slider.value));
+});
+replay?.querySelector("[data-play]")?.addEventListener("click", () => {
+  clearTimeout(playing);
+  showGeneration(0);
+  playing = window.setTimeout(playOn, FRAME_MS);
+});
+
+drawPopulation();
+drawGenerations();
+drawSlider();
+population?.draw();
+progress?.draw();
+followPageRun({
+  generation: (data) => {
+    const following = shown === Math.max(0, ...clouds.keys());
+    summaries.set(data.number, { number: data.number, ...data.summary });
+    clouds.set(data.number, data.points);
+    if (following) shown = data.number;
+    drawPopulation();
+    drawGenerations();
+    drawSlider();
+    if (data.number % 25 === 0) announce(`Generation ${data.number}: best predicted accuracy ${percent(data.summary.best, 1)}.`);
+  },
+});

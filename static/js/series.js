@@ -1,0 +1,121 @@
+/** What is done to a series of points before it is drawn or handed out. Pure. */
+
+/**
+ * A point of a chart. `low` and `high` bound its interval on the y axis, `key` names the candidate it stands for.
+ * @typedef {{x: number, y: number | null, low?: number, high?: number, key?: string, note?: string, keep?: boolean}} Point
+ */
+
+/**
+ * Thins a line: of each run of neighbours the lowest and the highest stay, so peaks survive. Ends stay.
+ * @param {Point[]} points ordered by x
+ * @param {number} most
+ * @returns {Point[]}
+ */
+export function thinLine(points, most) {
+  if (points.length <= most || most < 4) return points;
+  const buckets = Math.floor((most - 2) / 2);
+  const inner = points.length - 2;
+  const kept = [points[0]];
+  for (let bucket = 0; bucket < buckets; bucket += 1) {
+    const from = 1 + Math.floor((bucket * inner) / buckets);
+    const to = 1 + Math.floor(((bucket + 1) * inner) / buckets);
+    let low = from;
+    let high = from;
+    for (let i = from; i < to; i += 1) {
+      if ((points[i].y ?? Infinity) < (points[low].y ?? Infinity)) low = i;
+      if ((points[i].y ?? -Infinity) > (points[high].y ?? -Infinity)) high = i;
+    }
+    for (const i of low === high ? [low] : [Math.min(low, high), Math.max(low, high)]) kept.push(points[i]);
+  }
+  kept.push(points[points.length - 1]);
+  return kept;
+}
+
+/**
+ * Thins a cloud: every k-th point, and all that are marked `keep` (a front, a selection).
+ * @param {Point[]} points
+ * @param {number} most
+ * @returns {Point[]}
+ */
+export function thinCloud(points, most) {
+  if (points.length <= most) return points;
+  const must = points.filter((point) => point.keep).length;
+  const step = (points.length - must) / Math.max(1, most - must);
+  let next = 0;
+  let seen = 0;
+  return points.filter((point) => {
+    if (point.keep) return true;
+    const take = seen >= next;
+    if (take) next += step;
+    seen += 1;
+    return take;
+  });
+}
+
+/**
+ * Exponential smoothing without the bias of a cold start.
+ * @param {Point[]} points
+ * @param {number} weight 0 (raw) to 1 (flat)
+ * @returns {Point[]}
+ */
+export function smooth(points, weight) {
+  let sum = 0;
+  let norm = 0;
+  return points.map((point) => {
+    if (point.y === null) return point;
+    sum = weight * sum + (1 - weight) * point.y;
+    norm = weight * norm + (1 - weight);
+    return { ...point, y: norm > 0 ? sum / norm : point.y };
+  });
+}
+
+/**
+ * The best value reached so far at each point that has a value.
+ * @param {Point[]} points in the order they came
+ * @returns {Point[]}
+ */
+export function bestSoFar(points) {
+  let best = -Infinity;
+  const line = [];
+  for (const point of points) {
+    if (point.y === null) continue;
+    best = Math.max(best, point.y);
+    line.push({ x: point.x, y: best });
+  }
+  return line;
+}
+
+/** @param {unknown} value @returns {string} one field of a CSV line (RFC 4180) */
+function csvField(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  const quoted = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(quoted) ? `"${quoted.replaceAll('"', '""')}"` : quoted;
+}
+
+/**
+ * @param {string[]} head
+ * @param {unknown[][]} rows
+ * @returns {string} CSV text; texts that a spreadsheet would run as formulas are disarmed
+ */
+export function toCsv(head, rows) {
+  return [head, ...rows].map((row) => row.map(csvField).join(",")).join("\r\n") + "\r\n";
+}
+
+/**
+ * Bounds that leave air, never cross zero when the data do not, and stay where they are until the data outgrow them, so that a growing chart does not jump.
+ * @param {{min: number, max: number} | null} previous
+ * @param {number} low
+ * @param {number} high
+ * @returns {{min: number, max: number}}
+ */
+export function steadyBounds(previous, low, high) {
+  if (previous && low >= previous.min && high <= previous.max) return previous;
+  const span = high - low || Math.abs(high) || 1;
+  const step = 10 ** Math.floor(Math.log10(span)) / 2;
+  const floor = Math.floor((low - span * 0.03) / step) * step;
+  const ceiling = Math.ceil((high + span * 0.08) / step) * step;
+  return {
+    min: Math.min(previous?.min ?? Infinity, low >= 0 ? Math.max(0, floor) : floor),
+    max: Math.max(previous?.max ?? -Infinity, high <= 0 ? Math.min(0, ceiling) : ceiling),
+  };
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bestSoFar, smooth, steadyBounds, thinCloud, thinLine, toCsv } from "../../static/js/series.js";
+
+const line = (length, y) => Array.from({ length }, (_, x) => ({ x, y: y(x) }));
+
+test("a thinned line keeps its ends, its peak and its order", () => {
+  const points = line(10_000, (x) => (x === 4321 ? 99 : Math.sin(x)));
+  const thinned = thinLine(points, 200);
+  assert.ok(thinned.length <= 200);
+  assert.equal(thinned[0], points[0]);
+  assert.equal(thinned.at(-1), points.at(-1));
+  assert.ok(thinned.some((point) => point.y === 99));
+  assert.ok(thinned.every((point, i) => i === 0 || point.x > thinned[i - 1].x));
+});
+
+test("a short line is left alone", () => {
+  const points = line(5, (x) => x);
+  assert.equal(thinLine(points, 100), points);
+});
+
+test("a thinned cloud keeps every point that must stay and fills the rest evenly", () => {
+  const points = line(50_000, (x) => x).map((point) => ({ ...point, keep: point.x % 5000 === 1 }));
+  const thinned = thinCloud(points, 4000);
+  assert.ok(thinned.length <= 4000 && thinned.length > 3900);
+  assert.equal(thinned.filter((point) => point.keep).length, 10);
+  assert.ok(thinned.at(-1).x > 49_000);
+});
+
+test("smoothing leaves a constant line where it is from the first point on", () => {
+  assert.ok(smooth(line(20, () => 3), 0.9).every((point) => Math.abs(point.y - 3) < 1e-9));
+});
+
+test("best so far never falls and steps over points without a value", () => {
+  const points = [1, null, 3, 2, 5].map((y, x) => ({ x, y }));
+  assert.deepEqual(bestSoFar(points), [{ x: 0, y: 1 }, { x: 2, y: 3 }, { x: 3, y: 3 }, { x: 4, y: 5 }]);
+});
+
+test("a CSV quotes what must be quoted and disarms formulas but not negative numbers", () => {
+  assert.equal(toCsv(["a", "b"], [['x,"y"', -1.5], ["=1+1", null]]), 'a,b\r\n"x,""y""",-1.5\r\n\'=1+1,\r\n');
+});
+
+test("axes stay until the data outgrow them and do not cross zero for the sake of air", () => {
+  const first = steadyBounds(null, 0, 10);
+  assert.equal(first.min, 0);
+  assert.equal(steadyBounds(first, 1, 9), first);
+  assert.ok(steadyBounds(first, 0, 40).max >= 40);
+  assert.ok(steadyBounds(null, 5, 5).max > 5);
+});
