@@ -3,10 +3,10 @@
     python benchmarks/sampler.py --table FILE.csv --genes COLUMN[,COLUMN...] --kind ordinal|categorical \
         --target COLUMN [--budget 120] [--seeds 20] [--json]
 
-Every method sees the same table. `search` is the best target found after so many trainings: ours with exploitation
-only, random search, Optuna's TPE. `predictor` is the rank correlation and error on the rest of the table after
-training on a random part of it: ours, a random forest, gradient boosting. A column of digit strings counts as one
-gene a digit. The higher the target the better. All of it runs on one thread.
+Every method sees the same table. `search` is the best target found after so many trainings: ours with
+exploitation only, random search, Optuna's TPE. `predictor` is the rank correlation and error on the rest of
+the table after training on a random part of it: ours, a random forest, gradient boosting. A column of digit
+strings counts as one gene a digit. The higher the target the better. All of it runs on one thread.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def judge(
     size: int,
     seed: int,
 ) -> tuple[float, float, float]:
-    """Spearman, MAE and seconds of fitting for `size` random samples; the others (at most EVALUATED) are the test."""
+    """Spearman, MAE and seconds of fitting for `size` random samples, judged on the others."""
     order = np.random.default_rng(seed).permutation(table.size)
     inside, outside = order[:size], order[size : size + EVALUATED]
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A table of finished trainings as a search space: a training is a look-up, so samplers can be compared in minutes."""
+"""A table of finished trainings as a search space: training is a look-up, so samplers compare in minutes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class TrainingsTable:
     def read(cls, path: Path, genes: Sequence[str], target: str, *, categorical: bool) -> TrainingsTable:
         """Read a CSV file with a header; rows of equal genes are averaged.
 
-        Raises ValueError for columns that are missing, ordinal genes that are no numbers, or fewer than two networks.
+        Raises ValueError for missing columns, ordinal genes that are no numbers, and fewer than two results.
         """
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             missing = [name for name in (*genes, target) if name not in (reader.fieldnames or ())]
             if missing:
                 raise ValueError(f"{path} has no column {', '.join(missing)}; it has {reader.fieldnames}.")
-            records = [([record[name] for name in genes], record[target]) for record in reader]
+            records = [([record[name] or "" for name in genes], record[target]) for record in reader]
         values = np.array([as_number(text) for _, text in records])
         usable = np.isfinite(values)
         if usable.sum() < 2:
@@ -93,7 +93,7 @@ class TrainingsTable:
         if self.categorical:
             pairs = zip(population.T, self.cardinalities, strict=True)
             return np.concatenate([np.eye(count)[column] for column, count in pairs], axis=1)
-        return population / np.maximum(np.array(self.cardinalities) - 1, 1)
+        return np.asarray(population / np.maximum(np.array(self.cardinalities) - 1, 1))
 
     def everything(self) -> IntArray:
         """All networks (r, g) of the table."""
@@ -126,8 +126,8 @@ def as_number(text: str | None) -> float:
 def split_digits(genes: Sequence[str], columns: list[list[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Replace every column of digit strings by one column a digit.
 
-    Digit strings are of one length, and either stand alone or one of them begins with 0: among several columns,
-    16, 32, 64 are widths.
+    Digit strings are of one length, and either stand alone or one of them begins with 0: among several
+    columns, 16, 32, 64 are widths.
     """
     names: list[str] = []
     split: list[list[str]] = []

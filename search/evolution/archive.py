@@ -1,7 +1,8 @@
-"""The archive: every individual ever scored, once, with its scores, and the Pareto front among the feasible."""
+"""The archive: every individual ever scored, once, with its scores, and the Pareto front of the feasible."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from search.evolution.fronts import pareto_front
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One individual with its scores: objective (maximised), violation (0 is feasible), costs in the driver's order."""
+    """One individual and its scores: objective (maximised), violation (0 is feasible), the driver's costs."""
 
     genes: tuple[int, ...]
     objective: float
@@ -27,20 +28,27 @@ class Scored:
 class Archive:
     """Scores of distinct individuals in the order they were told; rows never move, so a row number is a name.
 
-    Arrays grow by doubling. `genes` (m, genes), `objective` (m,), `violation` (m,), `costs` (m, columns) are views of
-    the filled part. An objective or a violation that is not a finite number marks an individual nobody could score:
-    it is kept as objective -infinity and violation infinity, ranks behind everything and enters no front.
+    Arrays grow by doubling. `genes` (m, genes), `objective` (m,), `violation` (m,), `costs` (m, columns)
+    are views of the filled part. An objective or a violation that is not a finite number marks an
+    individual nobody could score: it is kept as objective -infinity and violation infinity, ranks behind
+    everything and enters no front.
     """
 
-    def __init__(self, cardinalities: IntArray, columns: int, front_columns: tuple[int, ...]) -> None:
-        """columns: width of the costs; front_columns: those the front trades against the objective."""
+    def __init__(
+        self, cardinalities: IntArray, columns: int, front_columns: tuple[int, ...], *, capacity: int = 1024
+    ) -> None:
+        """columns: width of the costs; front_columns: those the front trades against the objective.
+
+        capacity: individuals to make room for at once, when it is known how many will come.
+        """
         self._packing = np.uint8 if cardinalities.max(initial=1) <= 256 else np.uint32
         self._width = len(cardinalities) * np.dtype(self._packing).itemsize
-        self._keys: set[bytes] = set()
+        self._rows: dict[bytes, int] = {}
         self._front_columns = np.array(front_columns, dtype=np.int64)
+        self._front_order = np.append(2 + self._front_columns, 0)
         self._size = 0
-        self._genes = np.empty((0, len(cardinalities)), dtype=np.int64)
-        self._scores = np.empty((0, 2 + columns))
+        self._genes = np.empty((capacity, len(cardinalities)), dtype=np.int64)
+        self._scores = np.empty((capacity, 2 + columns))
         self._front = np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -64,7 +72,10 @@ class Archive:
 
     @property
     def front(self) -> IntArray:
-        """Rows of the Pareto front (objective against the front's columns) of the feasible, cheapest first."""
+        """Rows of the Pareto front of the feasible, objective against the front's columns, cheapest first.
+
+        Without columns it is the best alone; who costs an unknown or infinite amount is not on it.
+        """
         return self._front
 
     def keys(self, population: IntArray) -> list[bytes]:
@@ -72,29 +83,34 @@ class Archive:
         packed = population.astype(self._packing).tobytes()
         return [packed[start : start + self._width] for start in range(0, len(packed), self._width)]
 
-    def unseen(self, population: IntArray) -> BoolArray:
-        """Which individuals (n, genes) are neither archived nor a repeat of an earlier row: (n,)."""
+    def unseen(self, population: IntArray, besides: set[bytes] | None = None) -> BoolArray:
+        """Which individuals (n, genes) are not archived and not repeats of earlier rows: (n,).
+
+        besides: keys of individuals already chosen for this generation; they are no longer unseen, and
+        those found are added.
+        """
+        chosen: set[bytes] = set() if besides is None else besides
         fresh = np.zeros(len(population), dtype=np.bool_)
-        here: set[bytes] = set()
         for position, key in enumerate(self.keys(population)):
-            if key not in self._keys and key not in here:
-                here.add(key)
+            if key not in self._rows and key not in chosen:
+                chosen.add(key)
                 fresh[position] = True
         return fresh
 
     def add(
         self, population: IntArray, objective: FloatArray, violation: FloatArray, costs: FloatArray
     ) -> IntArray:
-        """Append individuals that `unseen` let through; returns their rows (n,) and brings the front up to date."""
-        rows = np.arange(self._size, self._size + len(population))
-        self._reserve(self._size + len(population))
-        unknown = ~(np.isfinite(objective) & np.isfinite(violation))
-        self._genes[rows] = population
-        self._scores[rows, 0] = np.where(unknown, -np.inf, objective)
-        self._scores[rows, 1] = np.where(unknown, np.inf, violation)
-        self._scores[rows, 2:] = costs
-        self._size += len(population)
-        self._keys.update(self.keys(population))
+        """Append individuals that `unseen` let through, update the front, return their rows (n,)."""
+        start, end = self._size, self._size + len(population)
+        rows = np.arange(start, end)
+        self._reserve(end)
+        known = np.isfinite(objective) & np.isfinite(violation)
+        self._genes[start:end] = population
+        self._scores[start:end, 0] = np.where(known, objective, -np.inf)
+        self._scores[start:end, 1] = np.where(known, violation, np.inf)
+        self._scores[start:end, 2:] = costs
+        self._size = end
+        self._rows.update(zip(self.keys(population), rows.tolist(), strict=True))
         self._update_front(rows)
         return rows
 
@@ -107,18 +123,29 @@ class Archive:
             costs=tuple(self._scores[row, 2:].tolist()),
         )
 
+    def rows(self, population: IntArray) -> IntArray:
+        """The rows (n,) of archived individuals (n, genes). Raises KeyError for one never scored."""
+        return np.array([self._rows[key] for key in self.keys(population)], dtype=np.int64)
+
+    def find(self, genes: Sequence[int]) -> Scored | None:
+        """The archived individual with these canonical genes, or None."""
+        row = self._rows.get(self.keys(np.array([genes], dtype=np.int64))[0])
+        return None if row is None else self.scored(row)
+
     def _reserve(self, size: int) -> None:
         if size <= len(self._genes):
             return
-        room = max(size, 2 * len(self._genes), 1024) - len(self._genes)
+        room = max(size, 2 * len(self._genes)) - len(self._genes)
         self._genes = np.concatenate([self._genes, np.empty((room, self._genes.shape[1]), dtype=np.int64)])
         self._scores = np.concatenate([self._scores, np.empty((room, self._scores.shape[1]))])
 
     def _update_front(self, rows: IntArray) -> None:
         """Only the old front and the newcomers can be on the new front."""
-        feasible = rows[self._scores[rows, 1] == 0.0]
-        if len(feasible) == 0:
+        columns = self._scores[rows][:, 2 + self._front_columns]
+        entering = rows[(self._scores[rows, 1] == 0.0) & np.isfinite(columns).all(axis=1)]
+        if len(entering) == 0:
             return
-        entrants = np.concatenate([self._front, feasible])
-        points = np.column_stack([self._scores[np.ix_(entrants, 2 + self._front_columns)], -self.objective[entrants]])
+        entrants = np.concatenate([self._front, entering])
+        points = self._scores[entrants][:, self._front_order]
+        points[:, -1] *= -1.0
         self._front = entrants[pareto_front(points)]

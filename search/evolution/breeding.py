@@ -10,7 +10,7 @@ from search.evolution.adaptation import adaptive_rates, fitness, ranking
 from search.evolution.archive import Archive
 from search.evolution.arrays import FloatArray, IntArray
 from search.evolution.settings import Settings
-from search.evolution.variation import crossover, mutate
+from search.evolution.variation import any_scale_step, crossover, mutate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ def breed(
 ) -> Brood:
     """One generation of offspring of the members (archive rows, best first).
 
-    Parents win binary tournaments; a share of the pairs are neighbours on the Pareto front instead. A pair's rates
-    follow its better parent's fitness (Srinivas and Patnaik 1994); pairs on the front count as the best, being the
-    best of their cost.
+    Parents win binary tournaments; a share of the pairs come from the Pareto front instead. A
+    pair's rates follow its better parent's fitness (Srinivas and Patnaik 1994); pairs on the front count as
+    the best, being the best of their cost.
     """
     scores = fitness(archive.objective[members], archive.violation[members])
     average, best = float(scores.mean()), float(scores.max())
@@ -49,23 +49,22 @@ def breed(
     )
 
 
-def front_pairs(
-    rng: np.random.Generator, archive: Archive, columns: tuple[int, ...], n: int
-) -> IntArray:
-    """Rows (2, n) of n pairs of neighbours on the front, spread evenly over the (logarithmic) cost of one column.
+def front_pairs(rng: np.random.Generator, archive: Archive, columns: tuple[int, ...], n: int) -> IntArray:
+    """Rows (2, n) of n pairs on the front, the first spread evenly over the (logarithmic) cost of one column.
 
-    Evenly over the cost, not over the points: where the front is thin, breeding is denser. With several columns each
-    generation follows one of them, drawn at random.
+    Evenly over the cost, not over the points: where the front is thin, breeding is denser. The second
+    stands some places further along the front, every order of magnitude of the distance alike. With several
+    columns each generation follows one of them, drawn at random.
     """
     column = columns[int(rng.integers(len(columns)))]
     front = archive.front
     costs = archive.costs[front, column]
     order = np.argsort(costs, kind="stable")
     front, places = front[order], _logarithmic(costs[order])
-    drawn = np.searchsorted(places, rng.uniform(places[0], places[-1], n))
-    first = np.minimum(drawn, len(front) - 1)
-    second = np.clip(first + rng.choice(np.array([-1, 1]), n), 0, len(front) - 1)
-    return front[np.stack([first, second])]
+    first = np.searchsorted(places, rng.uniform(places[0], places[-1], n))
+    first = np.minimum(first, len(front) - 1)
+    pairs: IntArray = front[np.stack([first, any_scale_step(rng, first, np.full(n, len(front)))])]
+    return pairs
 
 
 def _logarithmic(costs: FloatArray) -> FloatArray:
@@ -76,8 +75,9 @@ def _logarithmic(costs: FloatArray) -> FloatArray:
 def survivors(rng: np.random.Generator, archive: Archive, rows: IntArray, settings: Settings) -> IntArray:
     """Of parents and offspring (archive rows) the next population, best first: at most `settings.population`.
 
-    The elite survive by rank. The other places go to the lowest of relative rank plus uniform noise: everybody has a
-    chance, the better ones a better one, and the population keeps more than one way of being good.
+    The elite survive by rank. The other places go to the lowest of relative rank plus uniform noise:
+    everybody has a chance, the better ones a better one, and the population keeps more than one way of
+    being good.
     """
     ranked = rows[ranking(archive.objective[rows], archive.violation[rows])]
     if len(ranked) <= settings.population:

@@ -13,13 +13,13 @@ BLOCK = 256
 def pareto_front(costs: FloatArray) -> IntArray:
     """Indices of the points no other point dominates; every column is minimised.
 
-    costs (n, columns); pass the negative of what is to be maximised. A point dominates another when it is nowhere
-    worse and somewhere better; of equal points only the first is returned, and a point with a NaN never is. The
-    indices are ordered by the first column, then the second, and so on.
+    costs (n, columns); pass the negative of what is to be maximised. A point dominates another when it is
+    nowhere worse and somewhere better; of equal points only the first is returned, and a point with a NaN
+    never is. The indices are ordered by the first column, then the second, and so on.
 
-    O(n log n) for one and two columns (sort and sweep: Kung, Luccio and Preparata, "On finding the maxima of a set
-    of vectors", 1975); for more, O(n f) with f the size of the front, because sorted points are compared with the
-    front found so far only. Raises ValueError unless costs has two dimensions.
+    O(n log n) for one and two columns (sort and sweep: Kung, Luccio and Preparata, "On finding the maxima
+    of a set of vectors", 1975); for more, O(n f) with f the size of the front, because sorted points are
+    compared with the front found so far only. Raises ValueError unless costs has two dimensions.
     """
     costs = np.asarray(costs, dtype=np.float64)
     if costs.ndim != 2:
@@ -62,8 +62,8 @@ def _filter(points: FloatArray) -> IntArray:
 
 
 def _covered(block: FloatArray, front: FloatArray) -> BoolArray:
-    """Which points of the block (b, columns) some point of the front (f, columns) dominates or equals: (b,)."""
+    """Which points of the block (b, columns) a point of the front (f, columns) dominates or equals: (b,)."""
     nowhere_worse = np.ones((len(block), len(front)), dtype=np.bool_)
     for column in range(block.shape[1]):
         nowhere_worse &= front[None, :, column] <= block[:, None, column]
-    return nowhere_worse.any(axis=1)
+    return np.asarray(nowhere_worse.any(axis=1))

@@ -1,11 +1,12 @@
 """The adaptive genetic search, ask/tell: it proposes individuals, the driver scores them.
 
-After Dai et al., "ChamNet" (CVPR 2019), whose search is an adaptive genetic algorithm over predictors; ranking after
-Deb (2000), rates after Srinivas and Patnaik (1994).
+After Dai et al., "ChamNet" (CVPR 2019), whose search is an adaptive genetic algorithm over predictors;
+ranking after Deb (2000), rates after Srinivas and Patnaik (1994).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -17,7 +18,7 @@ from search.evolution.adaptation import diversity
 from search.evolution.archive import Archive, Scored
 from search.evolution.arrays import FloatArray, IntArray
 from search.evolution.breeding import breed, survivors
-from search.evolution.packing import pack, unpack
+from search.evolution.packing import pack, unpack_floats, unpack_integers
 from search.evolution.settings import Settings
 from search.evolution.variation import latin_hypercube, mutate
 
@@ -27,6 +28,9 @@ Canonical = Callable[[IntArray], IntArray]
 ENUMERABLE = 16_384
 """Gene combinations up to which a space that seems used up is looked through completely."""
 
+MOST_RESERVED = 65_536
+"""Individuals an archive makes room for before the first is scored."""
+
 STATE_VERSION = 1
 
 
@@ -35,8 +39,10 @@ class GenerationSummary:
     """What a chart shows of one generation; every number is finite, None where there is none.
 
     best, mean, std: objective of the best, and over the feasible, of the population after selection.
-    feasible_share: of the individuals scored in this generation. least_violation: of everything scored so far.
-    diversity: see `adaptation.diversity`. The rates are means over this generation's offspring.
+    feasible_share: of the individuals scored in this generation.
+    least_violation: of everything scored so far.
+    diversity: see `adaptation.diversity`.
+    crossover_rate, mutation_rate: means over this generation's offspring, per pair and per gene.
     """
 
     generation: int
@@ -57,13 +63,14 @@ class GeneticSearch:
         search = GeneticSearch(cardinalities, canonical, Settings(seed=7), columns=2)
         while len(population := search.ask()):
             mean, std = predictor.predict(features(space, population))
+            cautious = mean - 1.64 * std                    # the lower end of a 90 % interval
             costs = np.column_stack([latency_ms(population), energy_mj(population)])
-            search.tell(mean - 1.64 * std, violation(costs, bounds), costs)   # a lower confidence bound as objective
+            search.tell(cautious, violation(costs, bounds), costs)
 
-    `ask` returns only individuals never asked before, canonical and distinct, so equal architectures are scored once
-    and the driver needs no memory; it returns the same ones until they are told, and none when the search is over:
-    after the last generation, or once the space holds nothing new. Every generation told counts, the last too.
-    The result depends on settings, seeds and told scores alone.
+    `ask` returns only individuals never asked before, canonical and distinct, so equal architectures are
+    scored once and the driver needs no memory; it returns the same ones until they are told, and none when
+    the search is over: after the last generation, or once the space holds nothing new. Every generation
+    told counts, the last too. The result depends on settings, seeds and told scores alone.
     """
 
     def __init__(
@@ -75,17 +82,19 @@ class GeneticSearch:
         columns: int = 0,
         seeds: npt.ArrayLike | None = None,
     ) -> None:
-        """cardinalities (genes,): number of choices of each gene; columns: width of the costs that `tell` brings.
+        """cardinalities (genes,): number of choices of each gene; columns: width of the costs told.
 
-        seeds (n, genes): individuals to start with, such as the reference architecture or an earlier winner; beyond
-        the population's size they are left out. Raises ValueError for a gene without choices, a seed out of range or a
-        front column that the costs do not have.
+        seeds (n, genes): individuals to start with, such as the reference architecture or an earlier
+        winner; beyond the population's size they are left out. Raises ValueError for a gene without
+        choices, a seed out of range or a front column that the costs do not have.
         """
         self._cardinalities = np.array(cardinalities, dtype=np.int64)
         if self._cardinalities.ndim != 1 or self._cardinalities.size == 0 or self._cardinalities.min() < 1:
             raise ValueError("Cardinalities must be a list of at least one gene, each with at least 1 choice")
         if columns and not all(0 <= column < columns for column in settings.front_columns):
-            raise ValueError(f"The front's columns {settings.front_columns} are not among the {columns} costs")
+            raise ValueError(
+                f"The front's columns {settings.front_columns} are not among the {columns} costs"
+            )
         self.settings = settings
         self._canonical = canonical
         self._columns = columns
@@ -95,7 +104,12 @@ class GeneticSearch:
         self._rates: tuple[float, float] | None = None
         self._members = np.empty(0, dtype=np.int64)
         self._summaries: list[GenerationSummary] = []
-        self.archive = Archive(self._cardinalities, columns, settings.front_columns if columns else ())
+        self.archive = Archive(
+            self._cardinalities,
+            columns,
+            settings.front_columns if columns else (),
+            capacity=min(settings.population * (settings.generations + 2), MOST_RESERVED),
+        )
         self._pending: IntArray | None = self._initial(self._checked_seeds(seeds))
 
     @property
@@ -115,7 +129,7 @@ class GeneticSearch:
 
     @property
     def best(self) -> Scored | None:
-        """The best individual told, by Deb's rules (so it may be infeasible); None before the first `tell`."""
+        """The best individual told, by Deb's rules, so perhaps infeasible; None before the first `tell`."""
         return self.archive.scored(int(self._members[0])) if len(self._members) else None
 
     @property
@@ -144,29 +158,35 @@ class GeneticSearch:
             self._exhausted = len(self._pending) == 0
         return self._pending.copy()
 
-    def tell(self, objective: npt.ArrayLike, violation: npt.ArrayLike, costs: npt.ArrayLike | None = None) -> None:
+    def tell(
+        self, objective: npt.ArrayLike, violation: npt.ArrayLike, costs: npt.ArrayLike | None = None
+    ) -> None:
         """Scores of what `ask` returned, in its order: ends the generation.
 
-        objective (n,), to be maximised; violation (n,), 0 where every limit is kept, else how far they are missed;
-        costs (n, columns). An individual whose objective or violation is not a finite number never wins.
-        Raises ValueError for wrong shapes, a negative violation, or when nothing was asked.
+        objective (n,), to be maximised; violation (n,), 0 where every limit is kept, else how far they are
+        missed; costs (n, columns). An individual whose objective or violation is not a finite number never
+        wins. Raises ValueError for wrong shapes, a negative violation, or when nothing was asked.
         """
         if self._pending is None or self.done:
             raise ValueError("tell() needs the scores of individuals that ask() returned")
         n = len(self._pending)
-        values = _column("objective", objective, (n,))
-        missed = _column("violation", violation, (n,))
+        values = _shaped("objective", objective, (n,))
+        missed = _shaped("violation", violation, (n,))
         if np.any(missed < 0.0):
-            raise ValueError("A violation is 0 where the limits are kept and positive elsewhere, never negative")
-        bill = _column("costs", np.empty((n, 0)) if costs is None else costs, (n, self._columns))
+            raise ValueError(
+                "A violation is 0 where the limits are kept and positive elsewhere, never negative"
+            )
+        bill = _shaped("costs", np.empty((n, 0)) if costs is None else costs, (n, self._columns))
         rows = self.archive.add(self._pending, values, missed, bill)
-        self._members = survivors(self._rng, self.archive, np.concatenate([self._members, rows]), self.settings)
+        self._members = survivors(
+            self._rng, self.archive, np.concatenate([self._members, rows]), self.settings
+        )
         self._generation += 1
         self._pending = None
         self._summaries.append(self._summary(rows))
 
     def state_json(self) -> dict[str, Any]:
-        """Everything needed to continue, as a JSON-able dict; about 90 bytes per evaluation of 25 genes."""
+        """Everything needed to continue, as a JSON-able dict; about 80 bytes per evaluation of 25 genes."""
         return {
             "version": STATE_VERSION,
             "settings": asdict(self.settings),
@@ -179,22 +199,26 @@ class GeneticSearch:
             "members": self._members.tolist(),
             "pending": None if self._pending is None else self._pending.tolist(),
             "genes": pack(self.archive.genes),
-            "scores": pack(np.column_stack([self.archive.objective, self.archive.violation, self.archive.costs])),
+            "scores": pack(
+                np.column_stack([self.archive.objective, self.archive.violation, self.archive.costs])
+            ),
             "summaries": [asdict(summary) for summary in self._summaries],
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], canonical: Canonical) -> Self:
-        """The search that `state_json` described: told the same scores, it goes on exactly as the first would have.
+        """The search that `state_json` described, which goes on exactly as that one would have.
 
         `canonical` must be the same function as before. Raises ValueError for a state of another version.
         """
         if state.get("version") != STATE_VERSION:
-            raise ValueError(f"A search's state of version {state.get('version')!r} cannot be read by this program")
-        stored = {name: tuple(v) if isinstance(v, list) else v for name, v in state["settings"].items()}
-        search = cls(state["cardinalities"], canonical, Settings(**stored), columns=state["columns"])
-        genes, scores = unpack(state["genes"]), unpack(state["scores"])
-        search.archive.add(genes.astype(np.int64), scores[:, 0], scores[:, 1], scores[:, 2:])
+            raise ValueError(
+                f"A search's state of version {state.get('version')!r} cannot be read by this program"
+            )
+        settings = Settings.from_json(state["settings"])
+        search = cls(state["cardinalities"], canonical, settings, columns=state["columns"])
+        genes, scores = unpack_integers(state["genes"]), unpack_floats(state["scores"])
+        search.archive.add(genes, scores[:, 0], scores[:, 1], scores[:, 2:])
         search._generation = state["generation"]
         search._exhausted = state["exhausted"]
         search._rates = None if state["rates"] is None else (state["rates"][0], state["rates"][1])
@@ -225,45 +249,49 @@ class GeneticSearch:
         The mutants vary more and more, then are drawn from the whole space; where even those are all known, a
         small space is looked through and a large one yields fewer individuals.
         """
-        fresh = self._unseen(offspring)
+        chosen: set[bytes] = set()
+        fresh = self._unseen(offspring, chosen)
         rate = 2.0 / len(self._cardinalities)
-        while (missing := self.settings.population - len(fresh)) and rate < 2.0:
+        while (missing := self.settings.population - len(fresh)) > 0 and rate < 2.0:
             if rate < 0.5 and len(parents):
-                chosen = parents[self._rng.integers(0, len(parents), missing)]
-                mutants = mutate(self._rng, chosen, self._cardinalities, np.full(missing, rate))
+                picked = parents[self._rng.integers(0, len(parents), 2 * missing)]
+                mutants = mutate(self._rng, picked, self._cardinalities, np.full(len(picked), rate))
             else:
                 mutants = latin_hypercube(self._rng, self._cardinalities, missing)
-            fresh = self._unseen(np.concatenate([fresh, mutants]))
+            fresh = np.concatenate([fresh, self._unseen(mutants, chosen)[:missing]])
             rate *= 2.0
-        if missing and np.prod(self._cardinalities.astype(np.float64)) <= ENUMERABLE:
-            everything = np.indices(self._cardinalities).reshape(len(self._cardinalities), -1).T
-            fresh = self._unseen(np.concatenate([fresh, self._rng.permutation(everything)]))
-        return fresh[: self.settings.population]
+        if missing > 0 and np.prod(self._cardinalities.astype(np.float64)) <= ENUMERABLE:
+            everything = np.indices(self._cardinalities.tolist()).reshape(len(self._cardinalities), -1).T
+            rest = self._unseen(self._rng.permutation(everything), chosen)
+            fresh = np.concatenate([fresh, rest[:missing]])
+        return fresh
 
-    def _unseen(self, population: IntArray) -> IntArray:
+    def _unseen(self, population: IntArray, besides: set[bytes]) -> IntArray:
         spelled = self._canonical(population)
-        return spelled[self.archive.unseen(spelled)]
+        return spelled[self.archive.unseen(spelled, besides)]
 
     def _summary(self, rows: IntArray) -> GenerationSummary:
         """The summary of the generation whose newcomers are these archive rows."""
-        objective, violation = self.archive.objective[self._members], self.archive.violation[self._members]
-        known = objective[violation == 0.0]
-        least = float(self.archive.violation.min(initial=np.inf))
+        archive, members = self.archive, self._members
+        known = archive.objective[members][archive.violation[members] == 0.0]
+        mean = float(known.sum()) / max(len(known), 1)
+        variance = float(np.square(known - mean).sum()) / max(len(known), 1)
+        least = float(archive.violation.min(initial=np.inf))
         return GenerationSummary(
             generation=self._generation,
-            evaluations=len(self.archive),
+            evaluations=len(archive),
             best=float(known.max()) if len(known) else None,
-            mean=float(known.mean()) if len(known) else None,
-            std=float(known.std()) if len(known) else None,
-            feasible_share=float((self.archive.violation[rows] == 0.0).mean()),
-            least_violation=least if np.isfinite(least) else None,
+            mean=mean if len(known) else None,
+            std=math.sqrt(variance) if len(known) else None,
+            feasible_share=float(np.mean(archive.violation[rows] == 0.0)),
+            least_violation=least if math.isfinite(least) else None,
             diversity=diversity(self.population, self._cardinalities),
             crossover_rate=None if self._rates is None else self._rates[0],
             mutation_rate=None if self._rates is None else self._rates[1],
         )
 
 
-def _column(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+def _shaped(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"tell() needs {name} of the shape {shape}, not {array.shape}")

@@ -1,10 +1,10 @@
 """Acquisition functions: what one more training of each candidate would be worth.
 
-All work in units of z, where the posterior is normal. Exploitation is the expected improvement (Jones, Schonlau and
-Welch 1998), kept in logarithms so that candidates far below the best still have an order (Ament et al. 2023).
-Exploration is the paper's highest posterior uncertainty taken over the space rather than at a point: the
-training that most reduces the summed posterior variance (Cohn 1996), since the single most uncertain
-network is almost always in a corner that no other network resembles.
+All work in units of z, where the posterior is normal. Exploitation is the expected improvement (Jones,
+Schonlau and Welch 1998), kept in logarithms so that candidates far below the best still have an order (Ament
+et al. 2023). Exploration is ChamNet's highest posterior uncertainty taken over the space rather than at a
+point: the training that most reduces the mean posterior variance (Cohn 1996), for the single most uncertain
+network is mostly in a corner where no other network resembles it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,20 @@ def log_expected_improvement(mean: FloatArray, deviation: FloatArray, best: floa
     return np.asarray(np.where(score < 0.0, log_density + np.log(tail), above) + np.log(deviation))
 
 
-def variance_reduction(model: GaussianProcess, candidates: FloatArray, targets: FloatArray) -> FloatArray:
-    """Fall (m,) of the mean posterior variance at `targets` (k, d) if each of `candidates` (m, d) were trained."""
-    solved = model.inverse_factor @ model.cross_covariance(candidates).T
-    solved_targets = model.inverse_factor @ model.cross_covariance(targets).T
-    prior = model.kernel.covariance(model.kernel.embed(targets), model.kernel.embed(candidates))
-    covariance = prior - solved_targets.T @ solved
-    variance = model.kernel.variance - np.einsum("ij,ij->j", solved, solved) + model.noise
-    return np.asarray(np.einsum("ij,ij->j", covariance, covariance) / (len(targets) * variance))
+class VarianceReduction:
+    """How far one more training would lower the mean posterior variance at `targets` (k, d)."""
+
+    def __init__(self, model: GaussianProcess, targets: FloatArray) -> None:
+        self._model = model
+        self._targets = model.kernel.embed(targets)
+        self._solved_targets = model.inverse_factor @ model.cross_covariance(targets).T
+        self.before = float(model.kernel.variance - np.mean(np.sum(self._solved_targets**2, axis=0)))
+
+    def __call__(self, candidates: FloatArray) -> FloatArray:
+        """Fall (m,) of the mean variance for each of `candidates` (m, d), out of `before`."""
+        model = self._model
+        solved = model.inverse_factor @ model.cross_covariance(candidates).T
+        covariance = model.kernel.covariance(self._targets, model.kernel.embed(candidates))
+        covariance -= self._solved_targets.T @ solved
+        variance = model.kernel.variance + model.noise - np.einsum("ij,ij->j", solved, solved)
+        return np.asarray(np.mean(covariance**2, axis=0) / variance)

@@ -18,17 +18,17 @@ OFFSPRING = 512
 
 
 def sobol_networks(view: SpaceView, count: int, seed: int) -> IntArray:
-    """The first networks (at least `count` points, a power of 2) of a scrambled Sobol sequence, repeats removed."""
+    """Distinct networks (m, g) of a scrambled Sobol sequence of at least `count` points, in its order."""
     exponent = max(3, int(np.ceil(np.log2(count))))
     engine = qmc.Sobol(len(view.cardinalities), scramble=True, rng=np.random.default_rng(seed))
     return distinct(view.from_unit(engine.random_base2(exponent)))
 
 
 def candidate_pool(view: SpaceView, best: IntArray, rng: np.random.Generator) -> IntArray:
-    """Distinct networks (m, g) worth scoring: the whole of a small space, else a spread and kin of `best` (k, g).
+    """Distinct networks (m, g) worth scoring: all of a small space, else a spread and kin of `best` (k, g).
 
-    Kin are all single-gene changes of the best samples and offspring that mix two of them and change two genes:
-    the optimum of an acquisition function is mostly near a good sample, where a uniform pool has few points.
+    Kin are all single-gene changes of the best samples, and offspring that mix two of them and change two
+    genes: the optimum of an acquisition function is mostly near a good sample, where a spread has few points.
     """
     if view.size <= ENUMERABLE:
         return view.everything()
@@ -40,7 +40,7 @@ def candidate_pool(view: SpaceView, best: IntArray, rng: np.random.Generator) ->
 
 
 def offspring(view: SpaceView, parents: IntArray, rng: np.random.Generator) -> IntArray:
-    """Networks (OFFSPRING, g), each a uniform crossover of two of `parents` with about two genes drawn anew."""
+    """At most OFFSPRING networks (m, g): uniform crossovers of two parents, about two genes drawn anew."""
     genes = len(view.cardinalities)
     mothers, fathers = parents[rng.integers(len(parents), size=(2, OFFSPRING))]
     children = np.where(rng.random((OFFSPRING, genes)) < 0.5, mothers, fathers)

@@ -1,18 +1,22 @@
 """The covariance of two architectures: Matérn 5/2 on warped, scaled features.
 
-    U = X**power / length          one length and one power a column
-    q = |U_a - U_b|**2
-    k = signal * (1 + sqrt(5 q) + 5 q / 3) * exp(-sqrt(5 q)) + CONSTANT
+    k = signal * (1 + sqrt(5 q) + 5 q / 3) * exp(-sqrt(5 q)) + CONSTANT,    q = |U_a - U_b|**2
 
-A categorical gene's columns hold only 0 and 1, which no power moves: its lengths alone say how far each choice is
-from the others. An ordinal gene's column gets its power from the data, so doubling the narrowest width may matter
-more than doubling the widest one.
+U has a coordinate x / length for every column that holds only 0 and 1, as those of categorical genes do: the
+lengths of a gene's columns say how far each of its choices is from the others. A graded column, one that also
+holds values between 0 and 1, belongs to an ordinal gene and has two coordinates,
 
-Derivatives of the likelihood by lengths and powers pass through U. With H = dE/dq (n, n), symmetric,
+    x**power / length    and    4 x (1 - x) / bend
+
+The power lets the step from the narrowest width matter more (or less) than the step to the widest. The bend
+lets the middle be unlike both ends, as when a gene numbers kinds rather than amounts; the prior holds bends
+long, so a gene acts in its order unless the data insist.
+
+Derivatives of the likelihood E by all of these pass through U. With H = dE/dq (n, n), symmetric,
 
     dE/dU = 4 (diag(H 1) U - H U)
 
-is one matrix product for all columns together; the usual way forms d matrices of n x n.
+is one matrix product for all columns together; the usual way forms an n x n matrix for each.
 """
 
 from __future__ import annotations
@@ -23,32 +27,57 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 CONSTANT = 1.0  # variance of the unknown mean of z
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """Matérn 5/2 kernel with one length scale and one input power a feature column."""
+    """Matérn 5/2 kernel of d feature columns, o of which are graded."""
 
     lengths: FloatArray  # (d,)
-    powers: FloatArray  # (d,)
+    graded: IntArray  # (o,) their column numbers
+    powers: FloatArray  # (o,)
+    bends: FloatArray  # (o,)
     signal: float  # variance
 
     def embed(self, X: FloatArray) -> FloatArray:
-        """Features (n, d) in 0..1 to the scaled coordinates U (n, d)."""
-        if np.all(self.powers == 1.0):
-            return X / self.lengths
-        return np.asarray(X**self.powers / self.lengths)
+        """Features (n, d) in 0..1 to the kernel's coordinates U (n, d + o)."""
+        U = X / self.lengths
+        if len(self.graded) == 0:
+            return U
+        x = X[:, self.graded]
+        U[:, self.graded] = x**self.powers / self.lengths[self.graded]
+        return np.concatenate([U, 4.0 * x * (1.0 - x) / self.bends], axis=1)
+
+    def embedding_gradient(self, X: FloatArray, U: FloatArray, by_U: FloatArray) -> FloatArray:
+        """From dE/dU (n, d + o), dE by log lengths, log powers and log bends: (d + 2 o,)."""
+        d = X.shape[1]
+        by_log_scale = -np.einsum("ij,ij->j", by_U, U)
+        x = X[:, self.graded]
+        log_x = np.log(x, where=x > 0.0, out=np.zeros_like(x))
+        by_powers = np.einsum("ij,ij,ij->j", by_U[:, self.graded], U[:, self.graded], log_x) * self.powers
+        return np.concatenate([by_log_scale[:d], by_powers, by_log_scale[d:]])
 
     def covariance(self, U: FloatArray, V: FloatArray) -> FloatArray:
-        """Covariance (n, m) of embedded points U (n, d) and V (m, d)."""
-        root = np.sqrt(5.0 * squared_distances(U, V))
-        k = np.exp(-root)
-        k *= 1.0 + root + root * root / 3.0
-        k *= self.signal
+        """Covariance (n, m) of embedded points U (n, d + o) and V (m, d + o)."""
+        k, _ = self.matern_and_slope(squared_distances(U, V))
         k += CONSTANT
         return k
+
+    def matern_and_slope(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The Matérn part of k and its derivative by q, both of q's shape; q is overwritten."""
+        root = np.sqrt(np.multiply(q, 5.0, out=q), out=q)
+        decay = np.exp(-root)
+        decay *= self.signal
+        slope = decay * root
+        matern = slope * root
+        matern /= 3.0
+        slope += decay
+        matern += slope
+        slope *= -5.0 / 6.0
+        return matern, slope
 
     @property
     def variance(self) -> float:
@@ -56,8 +85,13 @@ class Kernel:
         return self.signal + CONSTANT
 
 
+def graded_columns(X: FloatArray) -> IntArray:
+    """Numbers (o,) of the columns of X (n, d) that hold values between 0 and 1, not only those two."""
+    return np.flatnonzero(np.any((X > 0.0) & (X < 1.0), axis=0))
+
+
 def squared_distances(U: FloatArray, V: FloatArray) -> FloatArray:
-    """Squared Euclidean distances (n, m) between the rows of U (n, d) and V (m, d)."""
+    """Squared Euclidean distances (n, m) between the rows of U (n, k) and V (m, k)."""
     q = U @ V.T
     q *= -2.0
     q += np.einsum("ij,ij->i", U, U)[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
-from search.predictors.gaussian_process import GaussianProcess, checked_samples
+from search.predictors.gaussian_process import GaussianProcess
+from search.predictors.samples import checked_samples
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -17,7 +19,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Errors in accuracy units, rank correlations in -1..1, and the share of samples inside their intervals."""
+    """Errors in accuracy units, rank correlations in -1..1, shares of samples inside their intervals."""
 
     n: int
     rmse: float
@@ -31,16 +33,16 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """Predictions of every sample by a predictor that had not seen it, all arrays (n,) in the samples' order."""
+    """Predictions of samples by a predictor that had not seen them; arrays (n,) in the samples' order."""
 
     measured: FloatArray
     predicted: FloatArray  # mean, accuracy units
     deviation: FloatArray  # standard deviation, accuracy units
-    rank: FloatArray  # probability in 0..1 the prediction gave to values below the measured one; uniform when honest
+    rank: FloatArray  # probability that was given to values below the measured one; uniform when honest
     quality: Quality
 
     def coverage(self, level: float) -> float:
-        """Share of samples inside their central intervals of probability `level`: a reliability plot's ordinate."""
+        """Share of samples inside their central intervals of probability `level`: for a reliability plot."""
         return coverage(self.rank, level)
 
 
@@ -78,8 +80,8 @@ def cross_validate(
 ) -> CrossValidation:
     """Out-of-fold predictions of X (n, d), y (n,): everything, the warps too, is fitted anew for each fold.
 
-    The fit to all samples gives each fold its first guess of the hyperparameters. Raises ValueError for fewer than
-    two folds, fewer samples than folds, and as GaussianProcess.fit does.
+    The fit to all samples gives each fold its first guess of the hyperparameters. Raises ValueError for fewer
+    than two folds, fewer samples than folds, and as GaussianProcess.fit does.
     """
     features, accuracies = checked_samples(X, y)
     n = len(accuracies)
@@ -101,15 +103,30 @@ def cross_validate(
     )
 
 
-def leave_one_out(model: GaussianProcess) -> CrossValidation:
-    """Leave-one-out predictions of a fitted model, in closed form (Rasmussen and Williams 2006, section 5.4.2).
+def learning_curve(
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    folds: int = 5,
+    bounds: tuple[float, float] | None = None,
+) -> tuple[Quality, ...]:
+    """Cross-validated quality of the first samples of X (n, d), y (n,), as many as each of `sizes` says."""
+    features, accuracies = checked_samples(X, y)
+    return tuple(
+        cross_validate(features[:size], accuracies[:size], folds=folds, rng=rng, bounds=bounds).quality
+        for size in sizes
+    )
 
-    Hyperparameters and warps are those of the full fit, so with few samples this flatters: `cross_validate` is the
-    honest figure, this the instant one.
+
+def leave_one_out(model: GaussianProcess) -> CrossValidation:
+    """Leave-one-out predictions of a fitted model, in closed form.
+
+    Hyperparameters and warps are those of the full fit, so with few samples this flatters: `cross_validate`
+    is the honest figure, this the instant one.
     """
-    precision = np.einsum("ij,ij->j", model.inverse_factor, model.inverse_factor)
-    spread = 1.0 / np.sqrt(precision)
-    mean = model.z - model.alpha / precision
+    mean, spread = model.left_out()
     predicted, deviation = model.accuracies(mean, spread)
-    rank = np.asarray(ndtr((model.z - mean) / spread))
+    rank = np.asarray(ndtr((model.warp.forward(model.y) - mean) / spread))
     return CrossValidation(model.y, predicted, deviation, rank, measure_quality(model.y, predicted, rank))

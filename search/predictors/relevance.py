@@ -36,9 +36,9 @@ def partial_dependence(
 def gene_relevance(model: GaussianProcess, view: SpaceView, population: IntArray) -> FloatArray:
     """Share (g,) of the predicted accuracy's variation each gene accounts for, summing to 1 (or all 0).
 
-    For each gene: the variance of the prediction over its choices with the other genes held, averaged over
-    `population` (n, g) - the total-effect index of Sobol' up to normalisation. Length scales would only say how
-    fast the prediction varies along a column, not by how much.
+    For each gene, the variance of the prediction over its choices with the other genes held, averaged over
+    `population` (n, g): Sobol's total-effect index up to normalisation. Length scales would only say how fast
+    the prediction varies along a column, not by how much.
     """
     variances = np.array(
         [

@@ -27,7 +27,7 @@ class SpaceView(Protocol):
 
     @property
     def cost(self) -> Callable[[IntArray], FloatArray] | None:
-        """Positive cost (n,) of a population, in any unit; None when exploitation should look at accuracy alone."""
+        """Positive cost (n,) of a population, in any unit; None when accuracy alone should count."""
 
     def canonical(self, population: IntArray) -> IntArray:
         """The population (n, g) that stands for the same networks; equal networks get equal rows."""
@@ -42,7 +42,7 @@ class SpaceView(Protocol):
         """Canonical networks (n, g) at points (n, g) of the unit cube, each network's share about equal."""
 
     def neighbours(self, population: IntArray) -> IntArray:
-        """Distinct canonical networks (k, g) one gene away from any row of a population, those rows left out."""
+        """Distinct canonical networks (k, g) one gene away from a row of `population`, without its rows."""
 
     def existing(self, population: IntArray) -> IntArray:
         """The rows of a population (n, g) that are networks of the space, canonical."""
@@ -75,7 +75,7 @@ class GridView:
         return distinct(self.canonical(np.ascontiguousarray(grid, dtype=np.int64)))
 
     def from_unit(self, points: FloatArray) -> IntArray:
-        """Networks (n, g) at points (n, g) of the unit cube, every choice of a gene getting an equal share."""
+        """Networks (n, g) at points (n, g) of the unit cube; every choice of a gene has an equal share."""
         cardinalities = np.array(self.cardinalities)
         return self.canonical(np.minimum((points * cardinalities).astype(np.int64), cardinalities - 1))
 

@@ -1,11 +1,11 @@
 """The output warp: accuracies become values a Gaussian process can believe in.
 
-Accuracies crowd together below a ceiling and trail off in a long left tail, so a Gaussian on the raw scale spends
-its resolution on the failures. The sinh-arcsinh map (Jones and Pewsey 2009) has a closed inverse, one parameter
-for skewness and one for the weight of the tails, and its Jacobian lets the marginal likelihood fit it together
-with the kernel, as in warped Gaussian processes (Snelson, Rasmussen and Ghahramani 2004):
+Accuracies crowd together below a ceiling and trail off in a long left tail, so a Gaussian on the raw scale
+spends its resolution on the failures. The sinh-arcsinh map (Jones and Pewsey 2009) has a closed inverse, one
+parameter for skewness and one for the weight of the tails, and its Jacobian lets the marginal likelihood fit
+it together with the kernel, as in warped Gaussian processes (Snelson, Rasmussen and Ghahramani 2004):
 
-    t = (y - centre) / spread              median and interquartile range: outliers do not set the scale
+    t = (y - centre) / spread              median and range of the deciles: outliers do not set the scale
     v = (t - location) / scale
     u = tail * asinh(v) - skew
     z = (sinh(u) - mean) / deviation       mean and deviation over the samples, so that z is standardised
@@ -13,8 +13,7 @@ with the kernel, as in warped Gaussian processes (Snelson, Rasmussen and Ghahram
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +21,14 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 PARAMETERS = 4  # skew, log tail, location, log scale
-NORMAL_IQR = 1.349  # interquartile range of a standard normal
+NORMAL_DECILES = 2.563  # between the first and the last decile of a standard normal
 
 
 def robust_scale(y: FloatArray) -> tuple[float, float]:
-    """Median and spread of `y`; the spread falls back to the standard deviation when half the values are equal."""
-    low, centre, high = np.percentile(y, [25, 50, 75])
-    spread = (high - low) / NORMAL_IQR
-    if spread < 1e-3 * np.std(y):
-        spread = np.std(y)
-    return float(centre), float(spread)
+    """Median and spread of `y` (n,); the spread is the standard deviation where the deciles are equal."""
+    low, centre, high = np.percentile(y, [10, 50, 90])
+    spread = (high - low) / NORMAL_DECILES
+    return float(centre), float(spread if high > low else y.std())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Warped:
 
 
 def warp(t: FloatArray, parameters: FloatArray) -> Warped:
-    """Warp robustly scaled accuracies `t` (n,) with `parameters` (4,): skew, log tail, location, log scale."""
+    """Warp robustly scaled accuracies t (n,) with `parameters` (4,): skew, log tail, location, log scale."""
     skew, log_tail, location, log_scale = parameters
     tail, scale = np.exp(log_tail), np.exp(log_scale)
     v = (t - location) / scale
@@ -101,11 +98,32 @@ class OutputWarp:
         y = self.centre + self.spread * (self.location + self.scale * v)
         return np.asarray(np.clip(y, self.low, self.high))
 
-    def to_json(self) -> dict[str, float]:
-        """The warp as plain numbers."""
-        return asdict(self)
+    def log_slope(self, y: FloatArray) -> FloatArray:
+        """Logarithm of dz/dy at accuracies y (n,): the Jacobian of a likelihood in accuracy units."""
+        v = ((y - self.centre) / self.spread - self.location) / self.scale
+        u = self.tail * np.arcsinh(v) - self.skew
+        slope = np.cosh(u) * self.tail / np.sqrt(1.0 + v * v)
+        return np.asarray(np.log(slope) - np.log(self.scale * self.deviation * self.spread))
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, float]) -> OutputWarp:
-        """The warp from `to_json`'s numbers; TypeError when one is missing or unknown."""
-        return cls(**{name: float(value) for name, value in data.items()})
+
+def fitted_warp(
+    y: FloatArray, trusted: npt.NDArray[np.bool_], parameters: FloatArray, bounds: tuple[float, float] | None
+) -> OutputWarp:
+    """The output warp of accuracies y (n,) with fitted `parameters` (4,), standardised over trusted ones."""
+    centre, spread = robust_scale(y)
+    warped = warp((y[trusted] - centre) / spread, parameters)
+    skew, log_tail, location, log_scale = (float(value) for value in parameters)
+    width = float(np.ptp(y))
+    low, high = bounds or (float(y.min()) - width, float(y.max()) + width)
+    return OutputWarp(
+        centre=centre,
+        spread=spread,
+        skew=skew,
+        tail=float(np.exp(log_tail)),
+        location=location,
+        scale=float(np.exp(log_scale)),
+        mean=warped.mean,
+        deviation=warped.deviation,
+        low=float(low),
+        high=float(high),
+    )

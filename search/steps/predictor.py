@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 from threadpoolctl import threadpool_limits
 
 from devices.runs.steps import ClaimedStep, StepFailedError
@@ -14,7 +15,10 @@ from devices.runs.writing import RunWriter
 from search.models import Predictor, Proposal, QualityPoint, Sample
 from search.predictors import CrossValidation, GaussianProcess, cross_validate
 from search.services import predictors
-from search.spaces import features
+from search.spaces import Architecture, features
+from search.training.datasets import load_training
+from search.training.networks import build_network
+from search.training.trainer import DivergedError, train
 
 FOLDS = 5
 FEWEST_FOR_QUALITY = 8
@@ -103,22 +107,19 @@ def fit(step: ClaimedStep) -> None:
 
 def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[str, Any]:
     """Trains in this process; the fields of the sample's result."""
-    import torch  # noqa: PLC0415  (see below)
-
-    from search.training import DivergedError, build_network, load_training, train
-
     torch.set_num_threads(1)
     recipe = predictor.recipe.load()
-    layers = predictor.space.load().lower(proposal.sample.genes)
+    architecture = Architecture(predictor.space.load(), tuple(proposal.sample.genes))
     begun = time.monotonic()
     torch.manual_seed(predictor.seed)
     try:
         outcome = train(
-            build_network(layers, dropout=recipe.dropout),
+            build_network(architecture.layers, dropout=recipe.dropout),
             load_training(predictor.dataset, predictor.seed, limit=recipe.train_images),
             recipe,
+            size=architecture.values["resolution"],
             seed=predictor.seed,
-            on_batch=lambda *_: step.check() and None,
+            on_batch=step.check,
         )
     except DivergedError as error:
         return {"status": Sample.Status.FAILED, "reason": str(error), "seconds": time.monotonic() - begun}

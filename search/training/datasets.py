@@ -103,27 +103,22 @@ def load(
     Raises ValueError for an unknown name or split, a limit below one image per class, or files whose content
     is not what the checksum says; FileNotFoundError when the files are not on this machine.
     """
-    known = dataset(name)
     if split not in ("train", "validation"):
         raise ValueError(f"There is no split “{split}” here; use train or validation.")
-    if limit is not None and limit < len(known.classes):
-        raise ValueError(f"{limit} images are fewer than the {len(known.classes)} classes of {known.label}.")
-    development = _development(known, directory)
-    order = stratified_order(development.labels, np.random.default_rng([seed, 1]))
-    cut = known.validation_images
-    chosen = order[:cut] if split == "validation" else order[cut:]
-    return development[chosen[:limit]]
+    data = load_training(name, seed, directory=directory)
+    part = data.train if split == "train" else data.validation
+    return _first(data.dataset, part, limit)
 
 
 def load_training(
     name: str, seed: int, *, limit: int | None = None, directory: Path | None = None
 ) -> TrainingData:
     """Train and validation images together; `limit` concerns the train images only. Raises as `load`."""
-    return TrainingData(
-        dataset=dataset(name),
-        train=load(name, "train", seed, limit=limit, directory=directory),
-        validation=load(name, "validation", seed, directory=directory),
-    )
+    known = dataset(name)
+    development = _development(known, directory)
+    order = stratified_order(development.labels, np.random.default_rng([seed, 1]))
+    validation, train = np.split(order, [known.validation_images])
+    return TrainingData(known, _first(known, development[train], limit), development[validation])
 
 
 def load_test(name: str, *, directory: Path | None = None) -> Arrays:
@@ -133,6 +128,13 @@ def load_test(name: str, *, directory: Path | None = None) -> Arrays:
     if pool.test is not None:
         return pool.test
     return pool.development[_fixed_order(pool)[: known.test_images]]
+
+
+def _first(known: Dataset, arrays: Arrays, limit: int | None) -> Arrays:
+    """The first images of a stratified order, all without a limit."""
+    if limit is not None and limit < len(known.classes):
+        raise ValueError(f"{limit} images are fewer than the {len(known.classes)} classes of {known.label}.")
+    return arrays[:limit]
 
 
 def _development(known: Dataset, directory: Path | None) -> Arrays:

@@ -8,7 +8,8 @@ import { colour, seriesStyle } from "./palette.js";
  * @property {string} label
  * @property {string} [unit]
  * @property {"linear" | "logarithmic" | "category"} [type]
- * @property {number} [min] @property {number} [max]
+ * @property {number} [min] @property {number} [max] where the axis ends, always
+ * @property {number} [most] no value can be greater: the axis never goes beyond
  * @property {string[]} [categories]
  * @property {boolean} [whole] ticks only at whole numbers
  */
@@ -107,7 +108,7 @@ function scale(axis, bounds) {
     type,
     labels: axis.categories,
     min: axis.min ?? fixed.min,
-    max: axis.max ?? fixed.max,
+    max: axis.max ?? (fixed.max === undefined ? undefined : Math.min(fixed.max, axis.most ?? Infinity)),
     title: { display: true, text: axisTitle(axis), color: colour("ink-2"), font: { size: 12, weight: 500 } },
     grid: { color: colour("grid"), drawTicks: false },
     border: { color: colour("line") },
@@ -116,6 +117,7 @@ function scale(axis, bounds) {
       padding: 6,
       maxRotation: 0,
       autoSkipPadding: 14,
+      includeBounds: false,
       precision: axis.whole ? 0 : undefined,
       ...(type === "category" ? {} : { callback: (value) => number(Number(value), 3) }),
     },
@@ -189,6 +191,7 @@ export function chartOptions(spec, bounds) {
     maintainAspectRatio: false,
     parsing: spec.series.some((series) => series.draw === "bars") ? { xAxisKey: "x", yAxisKey: "y" } : false,
     normalized: true,
+    clip: 8,
     animation: spec.moves && !still ? { duration: 450 } : false,
     indexAxis: spec.horizontal ? "y" : "x",
     font: { family: getComputedStyle(document.body).fontFamily },

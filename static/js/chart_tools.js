@@ -4,7 +4,17 @@ import { number } from "./format.js";
 import { colour, seriesStyle } from "./palette.js";
 import { toCsv } from "./series.js";
 
-/** @typedef {import("./charts.js").Figure} Figure */
+/**
+ * What the tools need of a figure. (Written out: an import of charts.js, even of a type, would close a circle.)
+ * @typedef {object} Figure
+ * @property {HTMLElement} element
+ * @property {import("./chart_options.js").Spec} spec
+ * @property {any} chart of Chart.js
+ * @property {Set<string>} hidden ids of hidden series
+ * @property {string} findingText
+ * @property {(id: string) => import("./series.js").Point[]} points
+ * @property {() => void} draw
+ */
 
 const TABLE_ROWS = 500;
 

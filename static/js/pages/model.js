@@ -22,7 +22,7 @@ const curve = (name, id, y, slot) => figure(id, {
   ],
   blank: "The first epoch is being trained.",
 });
-const accuracy = curve("validation-accuracy", "accuracy", { label: "Validation accuracy", unit: "%" }, 3);
+const accuracy = curve("validation-accuracy", "accuracy", { label: "Validation accuracy", unit: "%", most: 100 }, 3);
 const loss = curve("training-loss", "loss", { label: "Loss" }, 2);
 
 /** @param {any} chart @param {import("../series.js").Point[]} points */

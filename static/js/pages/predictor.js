@@ -17,15 +17,15 @@ const epochs = new Map();
 let best = 0;
 
 const CHOSEN = [
-  { id: "sobol", label: "Sobol start, measured", slot: 3 },
+  { id: "sobol", label: "Even spread, measured", slot: 3 },
   { id: "exploration", label: "Exploration, measured", slot: 1 },
   { id: "exploitation", label: "Exploitation, measured", slot: 2 },
 ];
 
 const sampleChart = figure("samples", {
   name: "samples",
-  x: { label: "Sample", whole: true, min: 0 },
-  y: { label: "Validation accuracy", unit: "%" },
+  x: { label: "Sample", whole: true, min: 0, max: state.budget + 1 },
+  y: { label: "Validation accuracy", unit: "%", most: 100 },
   series: [
     { id: "predicted", label: "Predicted before training, ± 1 deviation", draw: "errors", slot: 4, predicted: true, radius: 5 },
     ...CHOSEN.map(({ id, label, slot }) => ({ id, label, slot, draw: /** @type {const} */ ("points"), radius: 5 })),
@@ -56,8 +56,8 @@ const rankChart = figure("rank", {
 
 const scatterChart = figure("scatter", {
   name: "predicted-against-measured",
-  x: { label: "Measured", unit: "%" },
-  y: { label: "Predicted", unit: "%" },
+  x: { label: "Measured", unit: "%", most: 100 },
+  y: { label: "Predicted", unit: "%", most: 100 },
   series: [
     { id: "ideal", label: "Equal", draw: "line", slot: 8, faint: true },
     { id: "points", label: "Held-out prediction, ± 1 deviation", draw: "errors", slot: 4, predicted: true },
@@ -65,8 +65,11 @@ const scatterChart = figure("scatter", {
   blank: "Shown when the predictor is fitted to its last sample.",
 });
 
-/** @param {any} sample */
-const point = (sample, y) => ({ x: sample.index, y: 100 * y, key: String(sample.index), note: sample.reason });
+/** Samples are numbered from 0 in the data and from 1 for people. @param {{index: number}} sample */
+const shownNumber = (sample) => sample.index + 1;
+
+/** @param {any} sample @param {number} y accuracy, 0..1 */
+const point = (sample, y) => ({ x: shownNumber(sample), y: 100 * y, key: String(sample.index), note: sample.reason });
 
 function drawSamples() {
   if (!sampleChart) return;
@@ -85,7 +88,7 @@ function drawSamples() {
   if (!top) return;
   const failed = all.filter((s) => s.status === "failed").length;
   sampleChart.finding(
-    `Best so far: ${percent(top.accuracy, 2)}, sample ${top.index} of ${done.length} trained${failed ? `; ${failed} failed` : ""}`,
+    `Best so far: ${percent(top.accuracy, 2)} (sample ${shownNumber(top)}); ${done.length} trained${failed ? `, ${failed} failed` : ""}`,
   );
   const place = document.querySelector("[data-best]");
   if (place) place.textContent = percent(top.accuracy, 2);
@@ -100,7 +103,7 @@ function drawQuality() {
   errorChart?.set("mae", points.map((p) => ({ x: p.samples, y: 100 * p.mae })));
   errorChart?.finding(`With ${last.samples} samples it errs by ${number(100 * last.mae, 2)} % points`);
   for (const id of ["spearman", "kendall"]) rankChart?.set(id, points.map((p) => ({ x: p.samples, y: p[id] })));
-  rankChart?.finding(`It puts unseen networks in order with ${number(last.spearman, 2)} (1 is perfect)`);
+  rankChart?.finding(`Unseen networks are ranked with ${number(last.spearman, 2)}: 1 is perfect, 0 is chance`);
   const facts = { mae: percent(last.mae, 2), spearman: number(last.spearman, 2), kendall: number(last.kendall, 2) };
   for (const [name, text] of Object.entries(facts)) {
     const place = document.querySelector(`[data-${name}]`);
@@ -131,11 +134,11 @@ function drawTraining() {
       const at = epochs.get(sample.index);
       const bar = document.createElement("progress");
       bar.className = "bar is-slim";
-      bar.setAttribute("aria-label", `Sample ${sample.index}`);
+      bar.setAttribute("aria-label", `Sample ${shownNumber(sample)}`);
       if (at) Object.assign(bar, { max: at.epochs, value: at.epoch });
       const words = at ? `epoch ${at.epoch} of ${at.epochs}` : "starting";
       const guess = typeof sample.predicted === "number" ? `, predicted ${percent(sample.predicted)}` : "";
-      item.append(`Sample ${sample.index}: ${words}${guess}`, bar);
+      item.append(`Sample ${shownNumber(sample)}: ${words}${guess}`, bar);
       return item;
     });
   list.replaceChildren(...items);
@@ -147,7 +150,7 @@ function explainLast() {
   const chosen = document.querySelector("[data-chosen]");
   if (!last || !reason || !chosen) return;
   reason.textContent = last.reason;
-  chosen.textContent = `sample ${last.index}, chosen for ${last.chosen_for}`;
+  chosen.textContent = `sample ${shownNumber(last)}, chosen for ${last.chosen_for === "sobol" ? "an even spread" : last.chosen_for}`;
 }
 
 /** @param {any} data @param {string} status */

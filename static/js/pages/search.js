@@ -20,7 +20,7 @@ const population = figure("population", {
   name: "population",
   moves: true,
   x: { label: "Predicted latency", unit: "ms" },
-  y: { label: "Predicted accuracy", unit: "%" },
+  y: { label: "Predicted accuracy", unit: "%", most: 100 },
   series: [
     { id: "cloud", label: "Population", draw: "points", slot: 1, radius: 3, predicted: true },
     { id: "candidates", label: "Candidates, 95 % interval", draw: "errors", slot: 5, predicted: true },
@@ -37,7 +37,7 @@ const population = figure("population", {
 const progress = figure("generations", {
   name: "generations",
   x: { label: "Generation", whole: true },
-  y: { label: "Predicted accuracy", unit: "%" },
+  y: { label: "Predicted accuracy", unit: "%", most: 100 },
   series: [
     { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
     { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
@@ -58,7 +58,7 @@ function drawPopulation() {
   population?.set("front", front.map((item) => ({ x: item.latency_ms, y: 100 * item.accuracy })));
   if (candidates.length) {
     const best = candidates[0];
-    population?.finding(`Best candidate: ${percent(best.accuracy, 1)} at ${quantity(best.latency_ms, "ms", 3)}, both predicted`);
+    population?.finding(`Best candidate: ${percent(best.accuracy, 2)} at ${quantity(best.latency_ms, "ms", 3)}, both predicted`);
   } else if (points.length) {
     const inside = points.filter(([latency]) => latency <= state.limit_ms).length;
     population?.finding(`Generation ${shown}: ${percent(inside / points.length, 0)} of the population is within the limit`);
@@ -76,7 +76,7 @@ function drawGenerations() {
   progress?.set("spread", spread.map((item) => ({ x: item.number, y: null, low: 100 * (item.mean - item.std), high: 100 * (item.mean + item.std) })));
   const first = all.find((item) => typeof item.best === "number");
   if (first && typeof last.best === "number") {
-    progress?.finding(`The best rose from ${percent(first.best, 1)} to ${percent(last.best, 1)} in ${last.number} generations`);
+    progress?.finding(`The best within the limit rose from ${percent(first.best, 2)} to ${percent(last.best, 2)} in ${last.number} generations`);
   } else {
     progress?.finding(`No network within the limit was found in ${last.number} generations`);
   }

@@ -26,13 +26,6 @@ function drawCalibration(points) {
   chart.set("ideal", ends.map((value) => ({ x: value, y: value })));
   chart.set("summed", named("summed_us"));
   chart.set("predicted", named("predicted_us").filter((point) => point.y !== null && point.y !== undefined));
-  const errors = points.filter((point) => point.predicted_us).map((point) => Math.abs(point.predicted_us / point.measured_us - 1));
-  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-  chart.finding(
-    errors.length
-      ? `${number(points.length)} whole networks are predicted to within ${percent(mean)} on average`
-      : `${number(points.length)} whole networks are timed`,
-  );
 }
 
 drawCalibration(state?.points ?? []);

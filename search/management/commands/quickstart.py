@@ -1,0 +1,64 @@
+"""The whole chain without a browser: device, table, predictor, search, model, file."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from devices.runs.execution import execute
+from devices.runs.models import Run, Step
+from search.services.quickstart import PRESET, start_quickstart
+
+WIDTH = 30
+
+
+class Command(BaseCommand):
+    help = "Quick start in this process: prints the path of the exported file. No broker or worker is needed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", default="admin", help="Account that will own what is made.")
+        parser.add_argument("--dataset", default=PRESET["dataset"])
+        for name in ("budget", "initial", "population", "generations", "seed"):
+            parser.add_argument(f"--{name}", type=int, default=PRESET[name])
+
+    def handle(self, *args: Any, user: str, **options: Any) -> None:
+        owner = get_user_model().objects.filter(username=user).first()
+        if owner is None:
+            raise CommandError(f"There is no account “{user}”. Run `python manage.py first_account` first.")
+        changes = {name: options[name] for name in PRESET if name in options}
+        try:
+            quickstart = start_quickstart(owner=owner, **changes)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        self._work(quickstart.run)
+        quickstart.refresh_from_db()
+        if quickstart.run.status != Run.Status.SUCCEEDED or quickstart.model is None:
+            raise CommandError(quickstart.run.reason or f"It ended as {quickstart.run.status}.")
+        model = quickstart.model
+        self.stdout.write(
+            f"Test accuracy {100 * (model.test_accuracy or 0):.2f} %, latency {model.latency_ms:.3f} ms "
+            f"(predicted {model.candidate.latency_ms:.3f} ms, limit {model.candidate.search.latency_limit_ms:g} ms)"
+        )
+        self.stdout.write(model.file.path)
+
+    def _work(self, run: Run) -> None:
+        """Does every ready step of the run and of what it starts, here, one after another."""
+        mine = Step.objects.filter(run=run) | Step.objects.filter(run__parent=run)
+        while step := mine.filter(status=Step.Status.READY).order_by("pk").first():
+            execute(step.pk)
+            self._draw(Run.objects.get(pk=step.run_id))
+        self.stdout.write("")
+
+    def _draw(self, run: Run) -> None:
+        if run.parent_id is None or not run.total:
+            return
+        share = min(run.done / run.total, 1.0)
+        bar = "█" * round(WIDTH * share) + "·" * (WIDTH - round(WIDTH * share))
+        end = "\n" if run.is_final else ""
+        if sys.stdout.isatty() or run.is_final:
+            self.stdout.write(f"\r{run.kind:<10} {bar} {run.message[:70]:<70}", ending=end)
+            self.stdout.flush()
