@@ -35,7 +35,9 @@ class NodePackageFinder(BaseFinder):
         self.storage = _MappedStorage(location=Path(settings.BASE_DIR) / "node_modules")
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        missing = sorted(name for name, source in VENDORED.items() if not self.storage.source(source).exists())
+        missing = sorted(
+            name for name, source in VENDORED.items() if not self.storage.source(source).exists()
+        )
         if not missing:
             return []
         return [Error(f"Front-end files are missing: {', '.join(missing)}.", hint="Run `make install`.")]

@@ -126,7 +126,9 @@ class TableEntry(models.Model):
 
     table = models.ForeignKey(LatencyTable, on_delete=models.CASCADE, related_name="entries")
     key = models.CharField(max_length=160)
-    samples_us = models.JSONField(help_text="Every timing, grouped by nothing: the order is the order measured.")
+    samples_us = models.JSONField(
+        help_text="Every timing, grouped by nothing: the order is the order measured."
+    )
     repeats = models.PositiveIntegerField()
     minimum_us = models.FloatField()
     p10_us = models.FloatField()

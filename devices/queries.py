@@ -35,7 +35,6 @@ def calibration_points(table: LatencyTable) -> list[dict[str, Any]]:
     """The whole networks timed, each with the operators' sum and what the calibration makes of it."""
     calibration = Calibration(**table.calibration) if table.calibration else None
     return [
-        point.as_json()
-        | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
+        point.as_json() | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
         for point in table.points.all()
     ]

@@ -21,7 +21,7 @@ from devices.profiling import (
 )
 from devices.runs.models import Step
 from devices.runs.steps import ClaimedStep
-from devices.services import ROUNDS, SLICE, slices, unpack_network
+from devices.services import ROUNDS, slices, unpack_network
 from devices.tables import OperatorTable, calibrate
 
 NETWORK_ROUNDS = 8
@@ -60,9 +60,7 @@ def measure_slice(step: ClaimedStep) -> None:
         )
         writer.event("table.slice", {"measured": covered, "total": len(table.operator_keys)})
         if number + 1 < count * ROUNDS:
-            writer.then(
-                "table.slice", f"table.slice:{number + 1}", Step.Queue.LIGHT, {"number": number + 1}
-            )
+            writer.then("table.slice", f"table.slice:{number + 1}", Step.Queue.LIGHT, {"number": number + 1})
         else:
             writer.then("table.calibrate", "table.calibrate", Step.Queue.LIGHT)
 
@@ -82,9 +80,7 @@ def measure_networks(step: ClaimedStep) -> None:
         images = example_inputs(layers[0].operator, device.batch_size, torch.Generator().manual_seed(index))
         calls.append(bind(freeze(build_inference_network(layers, seed=index), *images), images))
         step.check()
-    timings = time_networks(
-        calls, rounds=NETWORK_ROUNDS, rng=np.random.default_rng(0), on_round=step.check
-    )
+    timings = time_networks(calls, rounds=NETWORK_ROUNDS, rng=np.random.default_rng(0), on_round=step.check)
     measured = np.array([min(samples) for samples in timings])
     calibration = calibrate(summed, measured)
     with step.commit() as writer:

@@ -57,9 +57,7 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
     table = get_object_or_404(
         LatencyTable.objects.owned_by(request.user).select_related("device", "run"), pk=table_id
     )
-    found = queries.entries(
-        table, contains=request.GET.get("q", ""), sort=request.GET.get("sort", "key")
-    )
+    found = queries.entries(table, contains=request.GET.get("q", ""), sort=request.GET.get("sort", "key"))
     points = queries.calibration_points(table)
     context: dict[str, Any] = {
         "object": table,

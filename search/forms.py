@@ -45,8 +45,12 @@ class PredictorForm(forms.Form):
 
     name = forms.CharField(max_length=80, help_text="As you will pick it for searches.")
     space = forms.ChoiceField(help_text="The networks the predictor can judge.")
-    dataset = forms.ChoiceField(label="Data set", help_text="Its validation part scores the samples; its test part is not touched.")
-    recipe = forms.ChoiceField(help_text="How each sample is trained. Comparable samples need the same recipe.")
+    dataset = forms.ChoiceField(
+        label="Data set", help_text="Its validation part scores the samples; its test part is not touched."
+    )
+    recipe = forms.ChoiceField(
+        help_text="How each sample is trained. Comparable samples need the same recipe."
+    )
     budget = forms.IntegerField(
         min_value=4, max_value=5000, initial=40, help_text="Networks to train. More samples, smaller error."
     )
@@ -67,7 +71,9 @@ class PredictorForm(forms.Form):
         self.fields["recipe"].choices = _recipes(final=False)
 
     def clean_name(self) -> str:
-        return _unused_name(Predictor.objects.filter(owner=self.owner), self.cleaned_data["name"], "predictor")
+        return _unused_name(
+            Predictor.objects.filter(owner=self.owner), self.cleaned_data["name"], "predictor"
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -89,7 +95,9 @@ class SearchForm(forms.Form):
     name = forms.CharField(max_length=80)
     predictor = forms.ModelChoiceField(Predictor.objects.none())
     table = forms.ModelChoiceField(
-        LatencyTable.objects.none(), label="Device and table", help_text="The newest table of a device comes first."
+        LatencyTable.objects.none(),
+        label="Device and table",
+        help_text="The newest table of a device comes first.",
     )
     latency_limit_ms = forms.FloatField(
         label="Latency limit", min_value=1e-6, help_text="In milliseconds. Candidates stay at or below it."

@@ -81,7 +81,11 @@ def time_call(call: Timed, timings: int = TIMINGS) -> list[float]:
 
 
 def time_networks(
-    networks: Sequence[Timed], *, rounds: int, rng: np.random.Generator, on_round: Callable[[], object] | None = None
+    networks: Sequence[Timed],
+    *,
+    rounds: int,
+    rng: np.random.Generator,
+    on_round: Callable[[], object] | None = None,
 ) -> list[list[float]]:
     """Timings in microseconds of whole networks, each a call without arguments, in interleaved rounds.
 

@@ -32,7 +32,7 @@ def execute(step_id: int) -> bool:
         logger.info("run %s: step %s ends, the run is cancelled", claimed.run.pk, claimed.name)
     except StepFailedError as error:
         _settle(claimed, str(error))
-    except Exception as error:  # noqa: BLE001  (the worker's outermost door: whatever a step raises is recorded)
+    except Exception as error:
         logger.exception("run %s: step %s failed", claimed.run.pk, claimed.name)
         _try_again_or_settle(claimed, error)
     return True
@@ -76,7 +76,9 @@ def _try_again_or_settle(claimed: ClaimedStep, error: Exception) -> None:
         claimed.release_after_loss()
         announce_steps([claimed.step])
     else:
-        _settle(claimed, f"“{claimed.name}” failed {claimed.step.attempts} times: {type(error).__name__}: {error}")
+        _settle(
+            claimed, f"“{claimed.name}” failed {claimed.step.attempts} times: {type(error).__name__}: {error}"
+        )
 
 
 def _settle(claimed: ClaimedStep, reason: str) -> None:

@@ -95,7 +95,9 @@ class Run(models.Model):
 
     @property
     def can_stop_early(self) -> bool:
-        return registry.kind(self.kind).can_stop_early and self.status in self.ACTIVE and not self.stop_requested
+        return (
+            registry.kind(self.kind).can_stop_early and self.status in self.ACTIVE and not self.stop_requested
+        )
 
     @property
     def seconds(self) -> float | None:

@@ -18,6 +18,8 @@ def log_lines(run: Run) -> list[str]:
     """The run's history as text, a line an event."""
     return [
         f"{event.at:%Y-%m-%d %H:%M:%S} {event.kind} "
-        + " ".join(f"{key}={value}" for key, value in event.data.items() if not isinstance(value, list | dict))
+        + " ".join(
+            f"{key}={value}" for key, value in event.data.items() if not isinstance(value, list | dict)
+        )
         for event in run.events.order_by("seq").iterator()
     ]

@@ -99,9 +99,7 @@ def claim(step_id: int) -> ClaimedStep | None:
     """Takes the lease of a ready step of a queued or running run; None when there is nothing to take."""
     token = uuid.uuid4()
     with transaction.atomic():
-        taken = Step.objects.filter(
-            pk=step_id, status=Step.Status.READY, run__status__in=Run.ACTIVE
-        ).update(
+        taken = Step.objects.filter(pk=step_id, status=Step.Status.READY, run__status__in=Run.ACTIVE).update(
             status=Step.Status.LEASED, token=token, lease_expires_at=_lease_end(), attempts=F("attempts") + 1
         )
         if not taken:

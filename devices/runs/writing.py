@@ -28,7 +28,13 @@ class RunWriter:
         """Appends to the run's history. Numbers in `data` that are not finite become null."""
         self.run.last_seq += 1
         self._events.append(
-            Event(run=self.run, seq=self.run.last_seq, kind=kind, data=finite(dict(data or {})), at=timezone.now())
+            Event(
+                run=self.run,
+                seq=self.run.last_seq,
+                kind=kind,
+                data=finite(dict(data or {})),
+                at=timezone.now(),
+            )
         )
 
     def progress(self, done: int | None = None, total: int | None = None, message: str | None = None) -> None:
@@ -39,9 +45,7 @@ class RunWriter:
             self.run.total = total
         if message is not None:
             self.run.message = message[:300]
-        self.event(
-            "progress", {"done": self.run.done, "total": self.run.total, "message": self.run.message}
-        )
+        self.event("progress", {"done": self.run.done, "total": self.run.total, "message": self.run.message})
 
     def then(self, kind: str, name: str, queue: str, payload: Mapping[str, Any] | None = None) -> None:
         """Adds a step unless the run has one of that name or is over."""

@@ -85,7 +85,9 @@ def view(space: SearchSpace) -> GridView:
     )
 
 
-def record_proposal(writer: RunWriter, predictor: Predictor, space: SearchSpace, proposed: Proposed) -> Proposal:
+def record_proposal(
+    writer: RunWriter, predictor: Predictor, space: SearchSpace, proposed: Proposed
+) -> Proposal:
     """Writes a proposal with its sample and, unless that is already trained, the step that trains it."""
     index = predictor.proposals.count()
     architecture = Architecture(space, proposed.genes)

@@ -28,9 +28,7 @@ def run_generations(step: ClaimedStep) -> None:
         rows = _evolve(genetic, problem, search)
     with step.commit() as writer:
         for row in rows:
-            writer.event(
-                "generation", {"number": row.number, "summary": row.summary, "points": row.points}
-            )
+            writer.event("generation", {"number": row.number, "summary": row.summary, "points": row.points})
         Generation.objects.bulk_create(rows)
         writer.progress(
             done=genetic.generation,

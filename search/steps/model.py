@@ -65,7 +65,11 @@ def export_model(step: ClaimedStep) -> None:
             path,
             preprocessing=trained.preprocessing,
             dataset=datasets.dataset(name),
-            architecture={"space": architecture.space.to_json(), "values": architecture.values, "id": architecture.id},
+            architecture={
+                "space": architecture.space.to_json(),
+                "values": architecture.values,
+                "id": architecture.id,
+            },
         )
         try:
             found = verify(
@@ -121,12 +125,21 @@ def _save_epoch(step: ClaimedStep, model: TrainedModel, trainer: Trainer, result
 
 
 def _offer(
-    step: ClaimedStep, model: TrainedModel, path: Path, found: Verification, trained: TrainingResult, count: int
+    step: ClaimedStep,
+    model: TrainedModel,
+    path: Path,
+    found: Verification,
+    trained: TrainingResult,
+    count: int,
 ) -> None:
     """Stores the verified file under its SHA-256 and ends the run."""
     model.test_accuracy, model.test_images = found.accuracy, count
     model.latency_ms, model.latency_p50_ms = found.latency_ms, found.latency_p50_ms
-    model.max_difference, model.sha256, model.size_bytes = found.max_difference, found.sha256, path.stat().st_size
+    model.max_difference, model.sha256, model.size_bytes = (
+        found.max_difference,
+        found.sha256,
+        path.stat().st_size,
+    )
     model.card = _card(model, trained)
     with path.open("rb") as file:
         model.file.save(f"{found.sha256}.pt", File(file), save=False)
@@ -134,7 +147,11 @@ def _offer(
         model.save()
         writer.event(
             "verified",
-            {"accuracy": found.accuracy, "latency_ms": found.latency_ms, "max_difference": found.max_difference},
+            {
+                "accuracy": found.accuracy,
+                "latency_ms": found.latency_ms,
+                "max_difference": found.max_difference,
+            },
         )
         writer.progress(done=writer.run.total)
         writer.succeed(f"{100 * found.accuracy:.2f} % on test images, {found.latency_ms:.3g} ms.")
@@ -149,20 +166,32 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
         f"{architecture.space.name} for {device.name}",
         {
             "Measured": [
-                ("Test accuracy", f"{100 * (model.test_accuracy or 0):.2f} % (95 %: {100 * low:.2f} to {100 * high:.2f})"),
+                (
+                    "Test accuracy",
+                    f"{100 * (model.test_accuracy or 0):.2f} % (95 %: {100 * low:.2f} to {100 * high:.2f})",
+                ),
                 ("Test images", model.test_images),
                 ("Validation accuracy", f"{100 * trained.validation_accuracy:.2f} %"),
                 ("Latency", f"{model.latency_ms:.3f} ms minimum, {model.latency_p50_ms:.3f} ms median"),
                 ("Largest difference to the trained network", f"{model.max_difference:.2g}"),
             ],
             "Predicted by the search": [
-                ("Accuracy", f"{100 * candidate.accuracy:.2f} % ({100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f})"),
-                ("Latency", f"{candidate.latency_ms:.3f} ms ({candidate.latency_low_ms:.3f} to {candidate.latency_high_ms:.3f})"),
+                (
+                    "Accuracy",
+                    f"{100 * candidate.accuracy:.2f} % ({100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f})",
+                ),
+                (
+                    "Latency",
+                    f"{candidate.latency_ms:.3f} ms ({candidate.latency_low_ms:.3f} to {candidate.latency_high_ms:.3f})",
+                ),
                 ("Limit", f"{search.latency_limit_ms:g} ms"),
             ],
             "Device": [
                 ("Name", device.name),
-                ("Engine", f"{device.get_engine_display()}, {device.data_type}, {device.threads} threads, batch {device.batch_size}"),
+                (
+                    "Engine",
+                    f"{device.get_engine_display()}, {device.data_type}, {device.threads} threads, batch {device.batch_size}",
+                ),
                 ("Latency table", f"version {search.table.version}"),
             ],
             "Training": [
@@ -171,7 +200,11 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
                 ("Seed", model.seed),
                 ("torch", torch.__version__),
             ],
-            "Architecture": [*architecture.values.items(), ("Parameters", architecture.parameters), ("Multiply-adds", architecture.multiply_adds)],
+            "Architecture": [
+                *architecture.values.items(),
+                ("Parameters", architecture.parameters),
+                ("Multiply-adds", architecture.multiply_adds),
+            ],
             "File": [("SHA-256", model.sha256), ("Bytes", model.size_bytes)],
         },
     )

@@ -16,7 +16,9 @@ from search.models import TrainedModel
 
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
-    rows = TrainedModel.objects.owned_by(request.user).select_related("run", "candidate__search__table__device")
+    rows = TrainedModel.objects.owned_by(request.user).select_related(
+        "run", "candidate__search__table__device"
+    )
     return render(request, "search/models.html", {"models": rows})
 
 

@@ -66,10 +66,17 @@ def predictor_csv(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     space = predictor.space.load()
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="samples-{predictor.pk}.csv"'
-    columns = ["index", "status", "accuracy", "seconds", "chosen_for", "predicted", "deviation", "architecture"]
-    writer = csv.DictWriter(
-        response, [*columns, *(gene.name for gene in space.genes)], extrasaction="ignore"
-    )
+    columns = [
+        "index",
+        "status",
+        "accuracy",
+        "seconds",
+        "chosen_for",
+        "predicted",
+        "deviation",
+        "architecture",
+    ]
+    writer = csv.DictWriter(response, [*columns, *(gene.name for gene in space.genes)], extrasaction="ignore")
     writer.writeheader()
     for proposal in predictor.proposals.select_related("sample").order_by("index").iterator():
         writer.writerow(sample_state(proposal) | space.values(proposal.sample.genes))

@@ -51,7 +51,9 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
             "generations": [{"number": row.number} | row.summary for row in generations],
             "population": generations[-1].points if generations else [],
             "all_points": {
-                row.number: row.points for row in generations if row.number % every == 0 or row is generations[-1]
+                row.number: row.points
+                for row in generations
+                if row.number % every == 0 or row is generations[-1]
             },
             "candidates": [candidate_state(candidate) for candidate in candidates],
         },
@@ -160,5 +162,6 @@ def _search(request: HttpRequest, search_id: UUID) -> Search:
 def _candidate(request: HttpRequest, candidate_id: UUID) -> Candidate:
     rows = Candidate.objects.filter(search__owner=request.user)
     return get_object_or_404(
-        rows.select_related("search__run", "search__predictor__space", "search__table__device"), pk=candidate_id
+        rows.select_related("search__run", "search__predictor__space", "search__table__device"),
+        pk=candidate_id,
     )
