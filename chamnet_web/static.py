@@ -15,12 +15,13 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # Served name -> file of an installed npm package. Source maps ride along: the hashed storage refuses a
 # file that refers to one that is missing.
+ANNOTATION = "chartjs-plugin-annotation"
 VENDORED = {
     "vendor/bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
     "vendor/bootstrap.min.css.map": "bootstrap/dist/css/bootstrap.min.css.map",
     "vendor/chart.umd.min.js": "chart.js/dist/chart.umd.min.js",
     "vendor/chart.umd.min.js.map": "chart.js/dist/chart.umd.min.js.map",
-    "vendor/chartjs-plugin-annotation.min.js": "chartjs-plugin-annotation/dist/chartjs-plugin-annotation.min.js",
+    f"vendor/{ANNOTATION}.min.js": f"{ANNOTATION}/dist/{ANNOTATION}.min.js",
     "vendor/chartjs-plugin-zoom.min.js": "chartjs-plugin-zoom/dist/chartjs-plugin-zoom.min.js",
     "vendor/chartjs-chart-error-bars.umd.min.js": "chartjs-chart-error-bars/build/index.umd.min.js",
     "vendor/index.umd.min.js.map": "chartjs-chart-error-bars/build/index.umd.min.js.map",

@@ -18,6 +18,6 @@ class DevicesConfig(AppConfig):
                     "table.slice": "devices.steps.measure_slice",
                     "table.calibrate": "devices.steps.measure_networks",
                 },
-                keeps="The operators measured so far stay on the table's page; the table is not used by searches.",
+                keeps="The operators measured so far stay on the table's page; searches do not use it.",
             )
         )

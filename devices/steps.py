@@ -56,7 +56,10 @@ def measure_slice(step: ClaimedStep) -> None:
         covered = table.entries.count()
         writer.progress(
             done=number + 1,
-            message=f"Round {round_number + 1} of {ROUNDS}: {covered} of {len(table.operator_keys)} operators measured",
+            message=(
+                f"Round {round_number + 1} of {ROUNDS}: "
+                f"{covered} of {len(table.operator_keys)} operators measured"
+            ),
         )
         writer.event("table.slice", {"measured": covered, "total": len(table.operator_keys)})
         if number + 1 < count * ROUNDS:

@@ -158,8 +158,8 @@ def cost_sentence() -> str:
     """What a build will cost, before it is begun, in terms a person can multiply."""
     workers = settings.TRAIN_WORKERS
     return (
-        f"{workers} networks train at a time here. A sample with the recipe “seconds” takes a few seconds on one "
-        "core, one with “minutes” about a minute."
+        f"{workers} networks train at a time here. A sample with the recipe “seconds” takes a few seconds "
+        "on one core, one with “minutes” about a minute."
     )
 
 

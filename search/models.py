@@ -54,7 +54,7 @@ class TrainingRecipe(models.Model):
 
 
 class Sample(models.Model):
-    """One architecture trained once under (space, data set, recipe, seed); serves every predictor of those."""
+    """One architecture trained once under (space, data set, recipe, seed), for every predictor of those."""
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"

@@ -1,4 +1,4 @@
-"""Every call to TorchScript, which is deprecated upstream: one file to replace, one filter for its warnings."""
+"""Every call to TorchScript, which is deprecated upstream: one file to replace, one warnings filter."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class RunKind:
     steps: step kind -> dotted path of a function taking a `ClaimedStep`.
     keeps: what remains when a person cancels such a run, as a sentence.
     can_stop_early: whether ending early leaves something usable.
-    given_up: step kind -> dotted path of a function (RunWriter, ClaimedStep, reason) called in place of failing
-        the whole run when a step of that kind failed for good.
+    given_up: step kind -> dotted path of a function (RunWriter, ClaimedStep, reason) called in place of
+        failing the whole run when a step of that kind failed for good.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Latency tables: look-up, coverage, calibration and intervals. Times are in microseconds.
 
-Source of the method: Dai et al., ChamNet, CVPR 2019, section on the latency predictor: a network's latency is the
-sum over its operators, looked up in a table measured once per device. The calibration on whole networks is ours.
+Source of the method: Dai et al., ChamNet, CVPR 2019, section on the latency predictor: a network's latency
+is the sum over its operators, looked up in a table measured once per device. The calibration on whole
+networks is ours.
 """
 
 from __future__ import annotations

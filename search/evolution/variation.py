@@ -18,7 +18,7 @@ def latin_hypercube(rng: np.random.Generator, cardinalities: IntArray, n: int) -
     strata = rng.permuted(
         np.tile(np.arange(n), (genes, 1)), axis=1
     ).T  # (n, genes), each column a permutation
-    places = (strata + rng.random((n, genes))) / max(n, 1)
+    places = (strata + rng.random(genes)) / max(n, 1)
     return np.minimum((places * cardinalities).astype(np.int64), cardinalities - 1)
 
 

@@ -98,7 +98,7 @@ def _points(latency: FloatArray, accuracy: FloatArray) -> list[list[float]]:
 
 
 def _candidates(search: Search, problem: Problem, genetic: GeneticSearch) -> list[Candidate]:
-    """The front's feasible architectures and the best of the final population, ranked by predicted accuracy."""
+    """The front's feasible architectures and the final population's best, by predicted accuracy."""
     front = {scored.genes for scored in genetic.front}
     bounds = np.array([search.latency_limit_ms])
     final = [tuple(int(gene) for gene in row) for row in genetic.population]

@@ -21,7 +21,7 @@ from search.training.verification import Verification, VerificationError, verify
 
 
 def train_model(step: ClaimedStep) -> None:
-    """Trains from the last checkpoint to the end, saving after each epoch; gives the step back when paused."""
+    """Trains from the last checkpoint to the end, saving each epoch; gives the step back when paused."""
     model: TrainedModel = step.run.model
     trainer = _trainer(model)
     if model.checkpoint:
@@ -178,11 +178,13 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
             "Predicted by the search": [
                 (
                     "Accuracy",
-                    f"{100 * candidate.accuracy:.2f} % ({100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f})",
+                    f"{100 * candidate.accuracy:.2f} % "
+                    f"({100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f})",
                 ),
                 (
                     "Latency",
-                    f"{candidate.latency_ms:.3f} ms ({candidate.latency_low_ms:.3f} to {candidate.latency_high_ms:.3f})",
+                    f"{candidate.latency_ms:.3f} ms "
+                    f"({candidate.latency_low_ms:.3f} to {candidate.latency_high_ms:.3f})",
                 ),
                 ("Limit", f"{search.latency_limit_ms:g} ms"),
             ],
@@ -190,7 +192,8 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
                 ("Name", device.name),
                 (
                     "Engine",
-                    f"{device.get_engine_display()}, {device.data_type}, {device.threads} threads, batch {device.batch_size}",
+                    f"{device.get_engine_display()}, {device.data_type}, "
+                    f"{device.threads} threads, batch {device.batch_size}",
                 ),
                 ("Latency table", f"version {search.table.version}"),
             ],

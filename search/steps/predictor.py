@@ -101,7 +101,8 @@ def fit(step: ClaimedStep) -> None:
             point.save()
         writer.event("quality", point.as_json())
         writer.succeed(
-            f"{len(accuracies)} samples; mean error {100 * held_out.quality.mae:.2f} points on held-out samples."
+            f"{len(accuracies)} samples; "
+            f"mean error {100 * held_out.quality.mae:.2f} points on held-out samples."
         )
 
 

@@ -84,7 +84,9 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
         {
             "label": f"Latency on {candidate.search.table.device.name}",
             "predicted": milliseconds(candidate.latency_ms),
-            "interval": f"{milliseconds(candidate.latency_low_ms)} to {milliseconds(candidate.latency_high_ms)}",
+            "interval": (
+                f"{milliseconds(candidate.latency_low_ms)} to {milliseconds(candidate.latency_high_ms)}"
+            ),
             "measured": milliseconds(model.latency_ms),
         },
     ]

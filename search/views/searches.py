@@ -94,7 +94,8 @@ def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
 def candidate_state(candidate: Candidate) -> dict[str, Any]:
     """A candidate as charts and tables show it."""
     names = (
-        "rank", "accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms", "latency_high_ms",
+        "rank", "accuracy", "accuracy_low", "accuracy_high",
+        "latency_ms", "latency_low_ms", "latency_high_ms",
         "meets_limit", "multiply_adds", "parameters", "on_front",
     )  # fmt: skip
     return {

@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass
 class Knapsack:
-    """Worth against weight and volume, with a twist between adjacent genes; gene 1 is inert where gene 0 is 0."""
+    """Worth against weight and volume, adjacent genes interacting; gene 1 is inert where gene 0 is 0."""
 
     cardinalities: Sequence[int]
     limits: Sequence[Limit]

@@ -152,9 +152,9 @@ def test_a_golden_run_stays_as_it_was() -> None:
     assert [scored.genes for scored in search.front][:2] == GOLDEN_FRONT
 
 
-GOLDEN_GENES: tuple[int, ...] = ()
-GOLDEN_OBJECTIVE = 0.0
-GOLDEN_FRONT: list[tuple[int, ...]] = []
+GOLDEN_GENES = (1, 2, 1, 0, 3, 0, 1, 1)
+GOLDEN_OBJECTIVE = 4.317445605485845
+GOLDEN_FRONT = [(0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 1, 0)]
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])

@@ -20,5 +20,5 @@ class Command(BaseCommand):
         user_model.objects.create_superuser("admin", password=password, password_is_one_time=True)
         self.stdout.write(
             f"First account: user name admin, one-time password {password}\n"
-            "You choose your own at the first sign-in. `python manage.py changepassword admin` sets a new one."
+            "You choose your own at the first sign-in; `manage.py changepassword admin` sets a new one."
         )
