@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import zoneinfo
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -36,6 +39,43 @@ def switch(name: str, default: bool) -> bool:
     if text in {"0", "no", "false", "off"}:
         return False
     raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no.")
+
+
+def database(data_dir: Path) -> dict[str, Any]:
+    """Django's entry for DATABASE_URL, or for SQLite beside the data.
+
+    Raises ImproperlyConfigured without repeating the address: it may hold a password.
+    """
+    complaint = "DATABASE_URL is no database address such as postgres://user:password@host:5432/name."
+    try:
+        found: dict[str, Any] = env.db("DATABASE_URL", default=f"sqlite:///{data_dir / 'chamnet.sqlite3'}")
+    except (KeyError, ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(complaint) from None
+    if not found.get("ENGINE"):
+        raise ImproperlyConfigured(complaint)
+    return found
+
+
+def redis_url() -> str:
+    """REDIS_URL; empty where the installation runs a server of its own."""
+    text = str(env.str("REDIS_URL", ""))
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured("REDIS_URL does not begin with redis://, rediss:// or unix://.")
+    return text
+
+
+def time_zone() -> str:
+    name = str(env.str("TIME_ZONE", "UTC"))
+    if name not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"TIME_ZONE={name!r} is no time zone such as Europe/Berlin.")
+    return name
+
+
+def log_level() -> str:
+    name = str(env.str("LOG_LEVEL", "INFO"))
+    if name not in logging.getLevelNamesMapping():
+        raise ImproperlyConfigured(f"LOG_LEVEL={name!r} is none of DEBUG, INFO, WARNING, ERROR.")
+    return name
 
 
 def secret_key(data_dir: Path) -> str:

@@ -8,7 +8,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from chamnet_web.environment import env, secret_key, switch, whole_number
+from chamnet_web.environment import (
+    database,
+    env,
+    log_level,
+    redis_url,
+    secret_key,
+    switch,
+    time_zone,
+    whole_number,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_env(str(BASE_DIR / ".env"))
@@ -72,7 +81,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'chamnet.sqlite3'}")}
+DATABASES = {"default": database(DATA_DIR)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction starts: waiting for it then is safe, while a
     # lock asked for in mid-transaction fails at once as "database is locked".
@@ -99,7 +108,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = time_zone()
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -138,7 +147,7 @@ def _embedded_redis_socket() -> Path:
 
 
 EMBEDDED_REDIS_SOCKET = _embedded_redis_socket()
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = redis_url()
 EMBEDDED_REDIS = not REDIS_URL
 if EMBEDDED_REDIS:
     REDIS_URL = f"unix://{EMBEDDED_REDIS_SOCKET}"
@@ -174,6 +183,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": log_level()},
     "loggers": {"django.channels.server": {"level": "WARNING"}},
 }

@@ -5,115 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.serving import Serving, alive, children_of, free_port, installation, wait_until
+
 pytestmark = pytest.mark.services
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
-def wait_until(true: Callable[[], object], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.1)
-    return bool(true())
-
-
-def alive(pid: int) -> bool:
-    """Whether the process exists and is more than a zombie that nobody has collected yet."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def children_of(pid: int) -> set[int]:
-    """All processes below `pid`."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for child in map(int, task.read_text().split()):
-                found |= {child} | children_of(child)
-    return found
-
-
-class Serving:
-    """A running `manage.py serve` and what it has printed."""
-
-    def __init__(self, environment: dict[str, str], port: int) -> None:
-        self.port, self.lines = port, list[str]()
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(port)],
-            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as lines:
-            self.lines.extend(lines)
-
-    @property
-    def output(self) -> str:
-        return "".join(self.lines)
-
-    def wait_until_open(self) -> None:
-        assert wait_until(lambda: "Open http" in self.output or self.process.poll() is not None, 60), (
-            self.output
-        )
-        assert f"Open http://127.0.0.1:{self.port}/" in self.output, self.output
-
-    def stop(self, number: int, seconds: float = 20) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(seconds)
-        self._reader.join(5)
-        return code
-
-    def end(self) -> None:
-        """Whatever the test left, goes."""
-        below = children_of(self.process.pid) if self.process.poll() is None else set()
-        self.process.kill()
-        self.process.wait(5)
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._reader.join(5)
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An installation of its own, migrated, on fresh data."""
-    fresh = tmp_path_factory.mktemp("data")
-    unset = {"REDIS_URL", "DATABASE_URL", "HOST", "PORT", "PYTHONWARNINGS"}
-    kept = {name: value for name, value in os.environ.items() if name not in unset}
-    made = kept | {"DATA_DIR": str(fresh), "TRAIN_WORKERS": "1", "LIGHT_WORKERS": "1"}
-    for command in (["migrate"], ["collectstatic", "--noinput"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *command, "--verbosity", "0"],
-            cwd=ROOT,
-            env=made,
-            check=True,
-            timeout=120,
-        )
-    return made
+    return installation(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from celery import current_app
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -31,6 +32,8 @@ def group_name(run_id: UUID | str) -> str:
 
 def nudge_watchers(run_id: UUID) -> None:
     """Tells open sockets that the run has new events."""
+    if not _broker_may_be_there():
+        return
     try:
         async_to_sync(get_channel_layer().group_send)(group_name(run_id), {"type": "run.nudge"})
     except (RedisError, OSError) as error:
@@ -39,6 +42,8 @@ def nudge_watchers(run_id: UUID) -> None:
 
 def announce_steps(steps: Iterable[Step]) -> None:
     """Tells the workers of each step's queue that it is ready."""
+    if not _broker_may_be_there():
+        return
     for step in steps:
         try:
             current_app.send_task(EXECUTE_STEP, args=[step.pk], queue=step.queue, retry=False)
@@ -46,3 +51,8 @@ def announce_steps(steps: Iterable[Step]) -> None:
             logger.warning("run %s: step %s was not announced: %s", step.run_id, step.name, error)
             continue
         Step.objects.filter(pk=step.pk).update(announced_at=timezone.now())
+
+
+def _broker_may_be_there() -> bool:
+    """False while the embedded broker does not run: nobody listens, and asking takes seconds."""
+    return not settings.EMBEDDED_REDIS or settings.EMBEDDED_REDIS_SOCKET.exists()

@@ -94,7 +94,7 @@ def _evolve(genetic: GeneticSearch, problem: Problem, search: Search) -> list[Ge
 
 
 def _points(latency: FloatArray, accuracy: FloatArray) -> list[list[float]]:
-    return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(latency, accuracy, strict=True)]
+    return [[float(f"{x:.4g}"), round(float(y), 4)] for x, y in zip(latency, accuracy, strict=True)]
 
 
 def _candidates(search: Search, problem: Problem, genetic: GeneticSearch) -> list[Candidate]:

@@ -16,6 +16,7 @@ from search.training import datasets
 from search.training.card import model_card, wilson_interval
 from search.training.export import export_torchscript
 from search.training.networks import Network, build_network, fold
+from search.training.process import prepare_process
 from search.training.trainer import DivergedError, EpochResult, Trainer, TrainingResult, predict_logits
 from search.training.verification import Verification, VerificationError, verify
 
@@ -88,7 +89,7 @@ def export_model(step: ClaimedStep) -> None:
 
 def _trainer(model: TrainedModel) -> Trainer:
     """The training as it was at its start: everything in it follows from the model's row."""
-    torch.set_num_threads(1)
+    prepare_process()
     torch.manual_seed(model.seed)
     recipe = model.recipe.load()
     architecture = model.candidate.architecture

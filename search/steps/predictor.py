@@ -18,6 +18,7 @@ from search.services import predictors
 from search.spaces import Architecture, features
 from search.training.datasets import load_training
 from search.training.networks import build_network
+from search.training.process import prepare_process
 from search.training.trainer import DivergedError, train
 
 FOLDS = 5
@@ -108,7 +109,7 @@ def fit(step: ClaimedStep) -> None:
 
 def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[str, Any]:
     """Trains in this process; the fields of the sample's result."""
-    torch.set_num_threads(1)
+    prepare_process()
     recipe = predictor.recipe.load()
     architecture = Architecture(predictor.space.load(), tuple(proposal.sample.genes))
     begun = time.monotonic()

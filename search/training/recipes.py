@@ -163,14 +163,14 @@ def _problem(name: str, value: object) -> str | None:
 
 
 _SECONDS = Recipe(
-    epochs=8,
+    epochs=5,
     learning_rate=0.1,
     batch_size=32,
     warmup_epochs=1,
     weight_decay=5e-4,
     label_smoothing=0.1,
     shift=0.1,
-    validate_every=8,
+    validate_every=5,
 )
 _MINUTES = Recipe(
     epochs=6,

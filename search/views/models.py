@@ -17,7 +17,7 @@ from search.models import TrainedModel
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
     rows = TrainedModel.objects.owned_by(request.user).select_related(
-        "run", "candidate__search__table__device"
+        "run", "recipe", "candidate__search__table__device"
     )
     return render(request, "search/models.html", {"models": rows})
 

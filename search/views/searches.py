@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.runs.views import run_state
+from devices.runs.writing import finite
 from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
 from search.models import Candidate, Search
 from search.services.models import start_model
@@ -133,8 +134,8 @@ def _candidate_page(
         "values": [(labels[name], value) for name, value in architecture.values.items()],
         "layers": layers,
         "train_form": form,
-        "models": candidate.models.select_related("run"),
-        "state": {"layers": layers},
+        "models": candidate.models.select_related("run", "recipe"),
+        "state": finite({"layers": layers}),
     }
     return render(request, "search/candidate.html", context, status=status)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 
-from devices.runs.execution import execute
+from devices.runs.execution import execute, sweep
 from devices.runs.models import Run, Step
 from search.services.quickstart import PRESET, start_quickstart
 
 WIDTH = 30
+LOOK_AGAIN_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -47,12 +50,15 @@ class Command(BaseCommand):
         self.stdout.write(model.file.path)
 
     def _work(self, run: Run) -> None:
-        """Does every ready step of the run and of what it starts, here, one after another."""
-        mine = Step.objects.filter(run=run) | Step.objects.filter(run__parent=run)
-        while step := mine.filter(status=Step.Status.READY).order_by("pk").first():
-            execute(step.pk)
-            self._draw(Run.objects.get(pk=step.run_id))
-        self.stdout.write("")
+        """Does every ready step of the run and of what it starts, here, beside workers if there are any."""
+        mine = Step.objects.filter(Q(run=run) | Q(run__parent=run)).order_by("pk")
+        while Run.objects.unfinished().filter(pk=run.pk).exists():
+            step = mine.filter(status=Step.Status.READY).first()
+            if step is None:
+                time.sleep(LOOK_AGAIN_SECONDS)
+                sweep()
+            elif execute(step.pk):
+                self._draw(Run.objects.get(pk=step.run_id))
 
     def _draw(self, run: Run) -> None:
         if run.parent_id is None or not run.total:

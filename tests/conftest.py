@@ -1,0 +1,49 @@
+"""What tests of every room use: two people, a signed-in browserless client, and a worker in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from chamnet_web.accounts.models import User
+from devices.runs.execution import execute
+from devices.runs.models import Run, Step
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then those that start processes, then the browser's."""
+    items.sort(key=lambda item: ("services" in item.keywords) + 2 * ("browser" in item.keywords))
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return get_user_model().objects.create_user("ada", password="a long pass phrase")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return get_user_model().objects.create_user("eve", password="another pass phrase")
+
+
+@pytest.fixture
+def signed_in(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def work() -> Callable[..., int]:
+    """Does ready steps in this process, oldest first, until none is left; returns how many."""
+
+    def until_idle(at_most: int = 10_000) -> int:
+        done = 0
+        ready = Step.objects.filter(status=Step.Status.READY, run__status__in=Run.ACTIVE).order_by("pk")
+        while done < at_most and (step := ready.first()) is not None:
+            execute(step.pk)
+            done += 1
+        return done
+
+    return until_idle

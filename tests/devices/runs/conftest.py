@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chamnet_web.accounts.models import User
+from devices.runs import registry
+from devices.runs.models import Run, Step
+from devices.runs.services import start_run
+from tests.devices.runs import toy
+
+
+@pytest.fixture(autouse=True)
+def _toy_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._kinds, "toy", toy.KIND)
+
+
+@pytest.fixture
+def begin(owner: User) -> Callable[..., Run]:
+    """Starts a toy run whose first step is of the given kind."""
+
+    def start(first_step: str = "toy.count", to: int = 3, parent: Run | None = None) -> Run:
+        return start_run(
+            owner=owner,
+            kind="toy",
+            title="Toy",
+            first_step=first_step,
+            queue=Step.Queue.LIGHT,
+            payload={"number": 0, "to": to},
+            total=to,
+            parent=parent,
+        )
+
+    return start

@@ -1,0 +1,63 @@
+"""Hints may fail; nothing else may because of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from devices.runs.announce import announce_steps, nudge_watchers
+from devices.runs.models import Run
+
+pytestmark = pytest.mark.django_db
+Begin = Callable[..., Run]
+
+
+def test_a_ready_step_is_announced_to_its_queue(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        current_app, "send_task", lambda name, args, queue, **options: sent.append((name, args, queue))
+    )
+    step = begin().steps.get()
+    announce_steps([step])
+    step.refresh_from_db()
+    assert sent == [("devices.runs.tasks.execute_step", [step.pk], "light")]
+    assert step.announced_at is not None
+
+
+def test_a_broker_that_is_away_is_logged_and_the_step_stays_to_be_announced(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*args: object, **options: object) -> None:
+        raise RedisConnectionError("nobody there")
+
+    monkeypatch.setattr(current_app, "send_task", away)
+    monkeypatch.setattr("devices.runs.announce.async_to_sync", lambda send: away)
+    run = begin()
+    with caplog.at_level(logging.WARNING, "devices.runs.announce"):
+        announce_steps([run.steps.get()])
+        nudge_watchers(run.pk)
+    assert run.steps.get().announced_at is None
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [
+        "step toy.count was not announced: nobody there",
+        "watchers were not nudged: nobody there",
+    ]
+
+
+def test_without_the_embedded_broker_nobody_is_asked(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, settings, tmp_path: Path
+) -> None:
+    settings.EMBEDDED_REDIS, settings.EMBEDDED_REDIS_SOCKET = True, tmp_path / "none.sock"
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(current_app, "send_task", never)
+    monkeypatch.setattr("devices.runs.announce.get_channel_layer", never)
+    run = begin()
+    announce_steps([run.steps.get()])
+    nudge_watchers(run.pk)

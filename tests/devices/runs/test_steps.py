@@ -1,0 +1,181 @@
+"""Leases: a step is done once, whatever happens to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from devices.runs.execution import execute, release_all, sweep
+from devices.runs.models import Run, Step
+from devices.runs.services import cancel, pause, resume
+from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, claim
+
+pytestmark = pytest.mark.django_db
+Begin = Callable[..., Run]
+
+
+def claimed(run: Run) -> ClaimedStep:
+    found = claim(run.steps.get(status=Step.Status.READY).pk)
+    assert found is not None
+    return found
+
+
+def lose(step: ClaimedStep) -> None:
+    """Its worker was not heard of for longer than a lease."""
+    Step.objects.filter(pk=step.step.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_step_is_claimed_once_and_starts_its_run(begin: Begin) -> None:
+    run = begin()
+    assert run.status == Run.Status.QUEUED
+    first = claimed(run)
+    assert claim(first.step.pk) is None
+    run.refresh_from_db()
+    assert run.status == Run.Status.RUNNING
+    assert run.started_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_exactly_one_gets_a_step(begin: Begin) -> None:
+    step_id = begin().steps.get().pk
+
+    def attempt(_: int) -> bool:
+        try:
+            return claim(step_id) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(16))) == 1
+
+
+def test_the_steps_of_a_run_lead_to_its_end(begin: Begin, work: Callable[..., int]) -> None:
+    run = begin(to=3)
+    assert work() == 3
+    run.refresh_from_db()
+    assert (run.status, run.done, run.message) == (Run.Status.SUCCEEDED, 3, "Counted.")
+    assert [event.data["number"] for event in run.events.filter(kind="counted")] == [0, 1, 2]
+
+
+def test_what_a_worker_computed_after_losing_its_lease_is_not_written(begin: Begin) -> None:
+    run = begin()
+    slow = claimed(run)
+    lose(slow)
+    assert sweep() == 1
+    quick = claimed(run)
+    with pytest.raises(LeaseLostError), slow.commit() as writer:
+        writer.event("never")
+    with pytest.raises(LeaseLostError), slow.report() as writer:
+        writer.event("never")
+    with pytest.raises(LeaseLostError):
+        slow.check(every_seconds=0)
+    with quick.commit() as writer:
+        writer.event("once")
+    assert [event.kind for event in run.events.all() if event.kind in ("never", "once")] == ["once"]
+
+
+def test_checking_renews_the_lease(begin: Begin) -> None:
+    step = claimed(begin())
+    lose(step)
+    step.check(every_seconds=0)
+    assert sweep() == 0
+
+
+def test_a_cancelled_run_stops_the_step_at_work_and_is_final(begin: Begin) -> None:
+    run = begin()
+    step = claimed(run)
+    cancel(run)
+    with pytest.raises(RunCancelledError):
+        step.check(every_seconds=0)
+    with step.commit() as writer:
+        writer.then("toy.count", "more", Step.Queue.LIGHT)
+        writer.succeed()
+    run.refresh_from_db()
+    assert run.status == Run.Status.CANCELLED
+    assert not run.steps.filter(status=Step.Status.READY).exists()
+
+
+def test_a_worker_lost_again_and_again_fails_the_run_with_a_sentence(begin: Begin, settings) -> None:
+    run = begin()
+    for _ in range(settings.STEP_ATTEMPTS):
+        lose(claimed(run))
+        sweep()
+    run.refresh_from_db()
+    assert run.status == Run.Status.FAILED
+    assert run.reason == "The worker was lost 3 times while doing “toy.count”."
+
+
+def test_a_step_that_refuses_fails_its_run_at_once_with_its_own_words(begin: Begin) -> None:
+    run = begin("toy.refuse")
+    execute(run.steps.get().pk)
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (Run.Status.FAILED, "There is nothing to count. Give it a number.")
+
+
+def test_a_step_that_crashes_is_tried_again_then_fails_its_run(
+    begin: Begin, work: Callable[..., int], settings
+) -> None:
+    run = begin("toy.crash")
+    assert work() == settings.STEP_ATTEMPTS
+    run.refresh_from_db()
+    assert run.status == Run.Status.FAILED
+    assert "RuntimeError: out of fingers" in run.reason
+    assert run.events.filter(kind="log").count() == settings.STEP_ATTEMPTS
+
+
+def test_a_kind_of_step_may_have_a_last_resort_that_spares_the_run(
+    begin: Begin, work: Callable[..., int]
+) -> None:
+    run = begin("toy.spared")
+    work()
+    run.refresh_from_db()
+    assert run.status == Run.Status.SUCCEEDED
+    assert "out of fingers" in run.events.get(kind="spared").data["reason"]
+
+
+def test_no_step_of_a_paused_run_begins_and_a_released_one_is_not_counted_as_tried(begin: Begin) -> None:
+    run = begin()
+    step = claimed(run)
+    pause(run)
+    step.release()
+    assert claim(step.step.pk) is None
+    resume(run)
+    again = claimed(run)
+    assert again.step.attempts == 1
+
+
+def test_nothing_is_claimed_that_does_not_exist() -> None:
+    assert execute(123_456) is False
+
+
+def test_a_fresh_start_gives_every_leased_step_back(begin: Begin) -> None:
+    step = claimed(begin())
+    assert release_all() == 1
+    assert claim(step.step.pk) is not None
+
+
+def test_the_sweep_announces_what_was_forgotten_and_leaves_the_rest(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced: list[int] = []
+    monkeypatch.setattr(
+        "devices.runs.execution.announce_steps", lambda steps: announced.extend(step.pk for step in steps)
+    )
+    forgotten, told, paused = begin(), begin(), begin()
+    told.steps.update(announced_at=timezone.now())
+    pause(paused)
+    assert sweep() == 1
+    assert announced == [forgotten.steps.get().pk]
+
+
+def test_an_expired_step_of_a_finished_run_is_dropped(begin: Begin) -> None:
+    run = begin()
+    lose(claimed(run))
+    cancel(run)
+    sweep()
+    assert not run.steps.exists()

@@ -1,0 +1,56 @@
+"""A kind of run for these tests, and what its steps do."""
+
+from __future__ import annotations
+
+from devices.runs.models import Step
+from devices.runs.registry import RunKind
+from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.writing import RunWriter
+
+HERE = "tests.devices.runs.toy"
+KIND = RunKind(
+    name="toy",
+    steps={
+        "toy.count": f"{HERE}.count",
+        "toy.refuse": f"{HERE}.refuse",
+        "toy.crash": f"{HERE}.crash",
+        "toy.spared": f"{HERE}.crash",
+        "toy.advance": f"{HERE}.advance",
+    },
+    keeps="Nothing.",
+    can_stop_early=True,
+    given_up={"toy.spared": f"{HERE}.spare"},
+)
+
+
+def count(step: ClaimedStep) -> None:
+    """One step for each number up to the payload's `to`."""
+    number = step.payload["number"]
+    with step.commit() as writer:
+        writer.event("counted", {"number": number})
+        writer.progress(done=number + 1)
+        if number + 1 < step.payload["to"]:
+            writer.then(
+                "toy.count", f"count:{number + 1}", Step.Queue.LIGHT, {**step.payload, "number": number + 1}
+            )
+        else:
+            writer.succeed("Counted.")
+
+
+def refuse(step: ClaimedStep) -> None:
+    raise StepFailedError("There is nothing to count. Give it a number.")
+
+
+def crash(step: ClaimedStep) -> None:
+    raise RuntimeError("out of fingers")
+
+
+def spare(writer: RunWriter, step: ClaimedStep, reason: str) -> None:
+    writer.event("spared", {"reason": reason})
+    writer.succeed()
+
+
+def advance(step: ClaimedStep) -> None:
+    with step.commit() as writer:
+        writer.event("advanced", {"child": step.payload["child"]})
+        writer.succeed()
