@@ -283,6 +283,11 @@ class TrainedModel(models.Model):
     def is_verified(self) -> bool:
         return bool(self.file) and self.run.status == Run.Status.SUCCEEDED
 
+    @property
+    def download_name(self) -> str:
+        """What the file is called on the person's machine: named after its content."""
+        return f"chamnet-{self.sha256[:12]}.pt"
+
 
 class Epoch(models.Model):
     """One epoch of a final training."""

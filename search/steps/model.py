@@ -211,4 +211,6 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
             ],
             "File": [("SHA-256", model.sha256), ("Bytes", model.size_bytes)],
         },
+        layers=architecture.layers,
+        file=model.download_name,
     )

@@ -47,7 +47,7 @@ def model_file(request: HttpRequest, model_id: UUID) -> HttpResponseBase:
     response = FileResponse(
         model.file.open("rb"),
         as_attachment=True,
-        filename=f"chamnet-{model.sha256[:12]}.pt",
+        filename=model.download_name,
         content_type="application/octet-stream",
     )
     response.headers["X-Content-SHA256"] = model.sha256

@@ -1,0 +1,85 @@
+"""Chromium, and an installation for it to look at."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.serving import ROOT, Serving, free_port, installation
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Site:
+    """A running installation and how to sign in to it for the first time."""
+
+    address: str
+    one_time_password: str
+    serving: Serving
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    environment = installation(tmp_path_factory.mktemp("data"), TRAIN_WORKERS="2")
+    said = subprocess.run(
+        [sys.executable, "manage.py", "first_account"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    password = re.search(r"one-time password (\S+)", said)
+    assert password is not None, said
+    port = free_port()
+    serving = Serving(environment, port)
+    try:
+        serving.wait_until_open()
+        yield Site(f"http://127.0.0.1:{port}", password[1], serving)
+        assert serving.stop(signal.SIGINT) == 0
+        assert "Traceback" not in serving.output, serving.output
+    finally:
+        serving.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path is not None, "These tests drive Debian's chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Site) -> Iterator[Page]:
+    """A page that fails the test for every error that its console shows."""
+    context = chromium.new_context(base_url=site.address, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(20_000)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert errors == []

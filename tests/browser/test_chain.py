@@ -1,0 +1,148 @@
+"""One person's way from signing in to a file that keeps its promise, by clicking."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from devices.profiling.torchscript import load
+from search.training import datasets
+from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.browser
+
+LONG = 420_000  # milliseconds; the table of a whole preset takes minutes on a slow machine
+
+
+def wait_for_success(page: Page) -> None:
+    """Without a reload: the page has to hear of it."""
+    status = page.locator("[data-run]").first
+    expect(status).to_have_attribute("data-status", re.compile("succeeded|failed|cancelled"), timeout=LONG)
+    assert status.get_attribute("data-status") == "succeeded", page.locator("[data-run-reason]").inner_text()
+
+
+def events_of(page: Page) -> list[int]:
+    """Sequence numbers of the run's events as a socket of this page's own delivers them from the first."""
+    run = page.locator("[data-run]").first.get_attribute("data-run")
+    found: list[int] = page.evaluate(
+        """(run) => new Promise((resolve) => {
+             const seen = [];
+             const socket = new WebSocket(`ws://${location.host}/ws/runs/${run}/?after=0`);
+             socket.onmessage = (message) => seen.push(JSON.parse(message.data).seq);
+             setTimeout(() => { socket.close(); resolve(seen); }, 1500);
+           })""",
+        run,
+    )
+    return found
+
+
+def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path) -> None:
+    # Sign in with the one-time password, choose one.
+    page.goto("/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(site.one_time_password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Choose your password")).to_be_visible()
+    page.get_by_label("Old password").fill(site.one_time_password)
+    page.get_by_label("New password", exact=True).fill("correct horse battery")
+    page.get_by_label(re.compile("confirmation")).fill("correct horse battery")
+    page.get_by_role("button", name="Save the password").click()
+
+    # The empty overview offers both ways.
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.get_by_role("button", name="Quick start")).to_be_visible()
+
+    # Register this machine; first with a mistake.
+    page.get_by_role("link", name=re.compile("Register a device", re.I)).first.click()
+    page.get_by_label("Name").fill("The bench")
+    page.get_by_label("Threads").fill("100")
+    page.get_by_role("button", name=re.compile("Register")).click()
+    expect(page.get_by_text("use at most as many threads")).to_be_visible()
+    page.get_by_label("Threads").fill("1")
+    page.get_by_role("button", name=re.compile("Register")).click()
+    expect(page.get_by_text("“The bench” is registered.")).to_be_visible()
+
+    # Its latency table, with a reload in the middle.
+    fitting = page.get_by_label("Space").locator("option", has_text=re.compile("mobile-small.*digits", re.I))
+    page.get_by_label("Space").select_option(fitting.get_attribute("value"))
+    page.get_by_role("button", name=re.compile("Measure|Build")).first.click()
+    expect(page.locator("[data-run-message]")).to_contain_text("operators measured", timeout=60_000)
+    page.reload()
+    wait_for_success(page)
+    seen = events_of(page)
+    assert seen == list(range(1, len(seen) + 1))
+    expect(page.locator("[data-coverage]")).to_have_text("100.0 %")
+    page.get_by_label("Filter by name").fill("depthwise")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("section[data-refresh=entries] tbody tr").first).to_contain_text("depthwise")
+
+    # An accuracy predictor; first with a budget below its initial design.
+    page.get_by_role("link", name="Build a predictor").click()
+    page.get_by_label("Name").fill("Digits in the browser")
+    page.get_by_label("Space").select_option("chamnet-mobile-small")
+    page.get_by_label("Data set").select_option("digits")
+    page.get_by_label("Recipe").select_option("seconds")
+    page.get_by_label("Budget").fill("5")
+    page.get_by_label("Initial design").fill("6")
+    page.get_by_role("button", name=re.compile("Build|Start")).click()
+    expect(page.get_by_text("Raise the budget to at least 6")).to_be_visible()
+    page.get_by_label("Budget").fill("10")
+    page.get_by_role("button", name=re.compile("Build|Start")).click()
+    expect(page.locator("[data-training] li").first).to_be_visible(timeout=60_000)
+    wait_for_success(page)
+    expect(page.locator("section[data-refresh=proposals] tbody tr")).to_have_count(10)
+    expect(page.locator("[data-mae]")).to_contain_text("%")
+    seen = events_of(page)
+    assert seen == list(range(1, len(seen) + 1))
+
+    # A search; first below what the device can reach.
+    page.get_by_role("link", name="Start a search").click()
+    page.get_by_label("Name").fill("As fast as half")
+    page.get_by_label("Device and table").select_option(index=1)
+    span = page.locator("[data-range]")
+    expect(span).to_be_visible()
+    least, greatest = (float(number) for number in re.findall(r"\d+(?:\.\d+)?", span.inner_text())[:2])
+    assert 0 < least < greatest
+    page.get_by_label("Population").fill("24")
+    page.get_by_label("Generations").fill("12")
+    page.get_by_label("Latency limit").fill(f"{least / 3:.4f}")
+    page.get_by_role("button", name="Start the search").click()
+    expect(page.get_by_text("The fastest network of this space on this device takes")).to_be_visible()
+    limit = (least * greatest) ** 0.5
+    page.get_by_label("Latency limit").fill(f"{limit:.3f}")
+    page.get_by_role("button", name="Start the search").click()
+    wait_for_success(page)
+    candidates = page.locator("section[aria-labelledby=candidates-title] tbody tr")
+    expect(candidates.first).to_contain_text("Candidate 1")
+    assert candidates.count() > 1
+
+    # Train the best to the end, and download it.
+    page.get_by_role("link", name="See the best candidate").click()
+    page.get_by_label("Recipe").select_option("seconds-final")
+    page.get_by_role("button", name="Train").click()
+    wait_for_success(page)
+    expect(page.get_by_text("Verified").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download TorchScript").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    shown = page.locator(".sha code").inner_text()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == shown
+
+    # The file: its classes, and the accuracy that the page says.
+    model, extra = load(path, ("classes.json", "preprocessing.json", "architecture.json", "versions.json"))
+    assert json.loads(extra["classes.json"]) == list(datasets.dataset("digits").classes)
+    test = datasets.load_test("digits")
+    with torch.inference_mode():
+        outputs = model(torch.from_numpy(test.images.copy()).permute(0, 3, 1, 2).float() / 255)
+    accuracy = float(np.mean(outputs.argmax(dim=1).numpy() == test.labels))
+    measured = page.locator("section[data-refresh=comparison] .is-measured")
+    assert measured.first.inner_text() == f"{100 * accuracy:.2f} %"
+    assert float(measured.last.inner_text().removesuffix(" ms")) > 0

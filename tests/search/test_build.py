@@ -1,0 +1,214 @@
+"""Building predictors: real trainings, whatever goes wrong with one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chamnet_web.accounts.models import User
+from devices.runs.models import Run, Step
+from devices.runs.services import stop_early
+from search.models import Predictor, Sample
+from search.services.predictors import start_predictor
+from search.steps import predictor as steps
+from search.training import datasets
+from search.training.trainer import DivergedError
+from tests.search.world import tiny_space
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
+Work = Callable[..., int]
+
+
+@pytest.fixture
+def begin(owner: User) -> Callable[..., Predictor]:
+    def start(**changes: Any) -> Predictor:
+        choices: dict[str, Any] = {
+            "name": "Digits",
+            "space": tiny_space(),
+            "dataset": "digits",
+            "recipe": "seconds",
+            "budget": 9,
+            "initial": 4,
+            "seed": 1,
+        }
+        return start_predictor(owner=owner, **choices | changes)
+
+    return start
+
+
+def architectures(predictor: Predictor) -> list[str]:
+    return list(predictor.proposals.order_by("index").values_list("sample__architecture_id", flat=True))
+
+
+def ended(predictor: Predictor) -> Predictor:
+    predictor.refresh_from_db()
+    predictor.run.refresh_from_db()
+    return predictor
+
+
+def test_a_build_trains_its_budget_and_ends_with_a_fitted_predictor(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("a build read the test images")
+
+    monkeypatch.setattr(datasets, "load_test", never)
+    predictor = begin()
+    work()
+    predictor = ended(predictor)
+    assert (predictor.run.status, predictor.run.done) == (Run.Status.SUCCEEDED, 9), predictor.run.reason
+    proposals = list(predictor.proposals.select_related("sample"))
+    assert len(set(architectures(predictor))) == 9
+    assert [proposal.chosen_for for proposal in proposals[:4]] == ["sobol"] * 4
+    assert {proposal.chosen_for for proposal in proposals[6:]} <= {"exploration", "exploitation"}
+    assert all(proposal.reason for proposal in proposals)
+    assert all(0 < (proposal.sample.accuracy or 0) < 1 for proposal in proposals)
+    assert predictor.fitted is not None
+    assert predictor.quality is not None
+    assert len(predictor.quality["scatter"]) == 9
+    assert predictor.quality_points.last().samples == 9
+
+
+def test_the_same_seed_proposes_and_measures_the_same(
+    begin: Callable[..., Predictor], work: Work, owner: User, stranger: User
+) -> None:
+    first = begin(budget=7)
+    work()
+    twin = start_predictor(
+        owner=stranger,
+        name="Twin",
+        space=tiny_space(),
+        dataset="digits",
+        recipe="seconds",
+        budget=7,
+        initial=4,
+        seed=1,
+    )
+    work()
+    assert architectures(first) == architectures(twin)
+    accuracies = [
+        list(predictor.proposals.values_list("sample__accuracy", flat=True)) for predictor in (first, twin)
+    ]
+    assert accuracies[0] == accuracies[1]
+
+
+def test_trainings_are_shared_between_predictors_of_one_owner(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(budget=5)
+    work()
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(steps, "_train", never)
+    second = begin(name="Again", budget=5)
+    work()
+    assert ended(second).run.status == Run.Status.SUCCEEDED
+    assert Sample.objects.count() == 5
+
+
+def test_a_training_that_diverges_is_a_failed_sample_and_not_the_end(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, real = [], steps.train
+
+    def sometimes(*args: Any, **options: Any) -> Any:
+        trained.append(1)
+        if len(trained) in (2, 6):
+            raise DivergedError(1, 3, "training loss")
+        return real(*args, **options)
+
+    monkeypatch.setattr(steps, "train", sometimes)
+    predictor = begin()
+    work()
+    assert ended(predictor).run.status == Run.Status.SUCCEEDED
+    failed = Sample.objects.filter(status=Sample.Status.FAILED)
+    assert failed.count() == 2
+    assert all("became infinite or not a number in epoch 1, step 3" in sample.reason for sample in failed)
+    assert all(sample.accuracy is None for sample in failed)
+    assert predictor.quality is not None
+    assert len(predictor.quality["scatter"]) == 7
+
+
+def test_a_training_that_keeps_crashing_is_a_failed_sample_too(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = steps._train
+
+    def crash_on_the_third(step: Any, predictor: Any, proposal: Any) -> Any:
+        if proposal.index == 2:
+            raise MemoryError("too large")
+        return real(step, predictor, proposal)
+
+    monkeypatch.setattr(steps, "_train", crash_on_the_third)
+    predictor = begin()
+    work()
+    assert ended(predictor).run.status == Run.Status.SUCCEEDED
+    lost = predictor.proposals.get(index=2).sample
+    assert lost.status == Sample.Status.FAILED
+    assert "failed 3 times: MemoryError: too large" in lost.reason
+
+
+def test_too_few_successes_fail_the_run_with_what_to_do(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*args: Any, **options: Any) -> Any:
+        raise DivergedError(1, 1, "training loss")
+
+    monkeypatch.setattr(steps, "train", diverge)
+    predictor = begin(budget=4)
+    work()
+    run = ended(predictor).run
+    assert run.status == Run.Status.FAILED
+    assert run.reason.startswith("Only 0 networks were trained without failing")
+    assert "Choose a larger budget" in run.reason
+
+
+def test_stopping_early_keeps_a_usable_predictor(begin: Callable[..., Predictor], work: Work) -> None:
+    predictor = begin(budget=30)
+    work(at_most=16)
+    stop_early(predictor.run)
+    work()
+    predictor = ended(predictor)
+    assert predictor.run.status == Run.Status.SUCCEEDED
+    assert predictor.fitted is not None
+    assert 3 <= predictor.proposals.count() < 30
+
+
+def test_proposals_do_not_depend_on_the_order_in_which_trainings_end(
+    begin: Callable[..., Predictor], work: Work, owner: User, stranger: User
+) -> None:
+    """Newest step first instead of oldest: other trainings end first, the same are proposed."""
+    in_order = begin(budget=8)
+    work()
+    reverse = start_predictor(
+        owner=stranger,
+        name="Reverse",
+        space=tiny_space(),
+        dataset="digits",
+        recipe="seconds",
+        budget=8,
+        initial=4,
+        seed=1,
+    )
+    from devices.runs.execution import execute
+
+    ready = Step.objects.filter(status=Step.Status.READY, run=reverse.run).order_by("-pk")
+    while (step := ready.first()) is not None:
+        execute(step.pk)
+    assert ended(reverse).run.status == Run.Status.SUCCEEDED
+    assert architectures(in_order) == architectures(reverse)
+
+
+def test_a_space_smaller_than_the_budget_is_trained_whole(
+    begin: Callable[..., Predictor], work: Work
+) -> None:
+    predictor = begin(budget=40)
+    work()
+    predictor = ended(predictor)
+    assert predictor.run.status == Run.Status.SUCCEEDED
+    assert predictor.budget == 32
+    assert len(set(architectures(predictor))) == 32

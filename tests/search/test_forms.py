@@ -1,0 +1,178 @@
+"""What a person may have got wrong is said beside the field, and nothing is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from chamnet_web.accounts.models import User
+from devices.models import Device, LatencyTable
+from devices.runs.models import Run
+from devices.services import this_machine
+from search.forms import PredictorForm, SearchForm, TableForm
+from search.models import Predictor, Search
+from search.services.searches import latency_range
+from search.spaces import preset
+from tests.search.world import predictor_of, table_of
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., int]
+
+PREDICTOR = {
+    "name": "Digits",
+    "space": "chamnet-mobile-small",
+    "dataset": "digits",
+    "recipe": "seconds",
+    "budget": "24",
+    "initial": "8",
+    "seed": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        (
+            {"budget": "6"},
+            "budget",
+            "The initial design alone trains 8 networks. Raise the budget to at least 8",
+        ),
+        ({"budget": "nine"}, "budget", "Enter a whole number"),
+        ({"budget": "-1"}, "budget", "greater than or equal to 4"),
+        ({"initial": "1"}, "initial", "greater than or equal to 2"),
+        ({"dataset": "imagenet"}, "dataset", "imagenet is not one of the available choices"),
+        ({"space": "resnet"}, "space", "resnet is not one of the available choices"),
+        ({"recipe": "seconds-final"}, "recipe", "not one of the available choices"),
+        ({"seed": "-1"}, "seed", "greater than or equal to 0"),
+        ({"seed": "99999999999"}, "seed", "less than or equal to"),
+        ({"name": " "}, "name", "required"),
+    ],
+)
+def test_a_wrong_predictor_is_refused_beside_the_field(
+    signed_in: Client, changes: dict[str, str], field: str, said: str
+) -> None:
+    response = signed_in.post("/predictors/new/", PREDICTOR | changes)
+    assert response.status_code == 422
+    assert said in response.context["form"].errors[field][0]
+    assert said.replace("“", "“") in response.content.decode().replace("&#x27;", "'")
+    assert not Predictor.objects.exists()
+    assert not Run.objects.exists()
+
+
+def test_a_predictors_name_is_taken_once_per_person(
+    signed_in: Client, owner: User, stranger: User, work: Work
+) -> None:
+    predictor_of(owner, work, name="Digits")
+    response = signed_in.post("/predictors/new/", PREDICTOR)
+    assert "You already have a predictor called “Digits”. Choose another name." in response.content.decode()
+    assert PredictorForm(PREDICTOR, owner=stranger).is_valid()
+
+
+def test_a_right_predictor_is_begun(signed_in: Client) -> None:
+    response = signed_in.post("/predictors/new/", PREDICTOR)
+    predictor = Predictor.objects.get()
+    assert response.url == f"/predictors/{predictor.pk}/"
+    assert predictor.space.load() == preset("chamnet-mobile-small", classes=10, in_channels=1)
+    assert (predictor.budget, predictor.initial, predictor.recipe.name) == (24, 8, "seconds")
+    assert predictor.run.steps.get().kind == "predictor.propose"
+
+
+@pytest.fixture
+def searchable(owner: User, work: Work) -> dict[str, Any]:
+    predictor, table = predictor_of(owner, work), table_of(owner)
+    least, greatest = latency_range(predictor.space.load(), table)
+    return {
+        "name": "Half way",
+        "predictor": predictor.pk,
+        "table": table.pk,
+        "latency_limit_ms": f"{(least + greatest) / 2:.4f}",
+        "population": "16",
+        "generations": "5",
+        "seed": "0",
+    }
+
+
+def test_a_limit_below_what_the_space_reaches_is_refused_with_the_least_there_is(
+    signed_in: Client, searchable: dict[str, Any]
+) -> None:
+    table = LatencyTable.objects.get()
+    least, _ = latency_range(Predictor.objects.get().space.load(), table)
+    response = signed_in.post("/searches/new/", searchable | {"latency_limit_ms": f"{least / 2}"})
+    assert response.status_code == 422
+    error = response.context["form"].errors["latency_limit_ms"][0]
+    assert error == (
+        f"The fastest network of this space on this device takes {least:.3g} ms. "
+        f"Enter {least * 1.1:.3g} ms or more."
+    )
+    assert not Search.objects.exists()
+    assert not Run.objects.filter(kind="search").exists()
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "nan", "inf", "soon", ""])
+def test_a_limit_that_is_no_length_of_time_is_refused(
+    signed_in: Client, searchable: dict[str, Any], limit: str
+) -> None:
+    response = signed_in.post("/searches/new/", searchable | {"latency_limit_ms": limit})
+    assert response.status_code == 422
+    assert "latency_limit_ms" in response.context["form"].errors
+
+
+def test_the_form_shows_the_range_that_the_space_spans(signed_in: Client, searchable: dict[str, Any]) -> None:
+    response = signed_in.get("/searches/new/")
+    least, greatest = latency_range(Predictor.objects.get().space.load(), LatencyTable.objects.get())
+    (found,) = response.context["ranges"].values()
+    assert found == {"least_ms": least, "greatest_ms": greatest}
+    assert least < greatest
+
+
+def test_a_table_that_does_not_cover_the_space_is_refused_with_what_to_do(
+    searchable: dict[str, Any], owner: User
+) -> None:
+    other = preset("chamnet-res-small", classes=10, in_channels=1, resolution=(8,))
+    form = SearchForm(searchable | {"table": table_of(owner, other).pk}, owner=owner)
+    assert not form.is_valid()
+    assert "Build a table for this space first." in form.errors["table"][0]
+
+
+def test_other_peoples_predictors_and_tables_cannot_be_chosen(
+    searchable: dict[str, Any], stranger: User
+) -> None:
+    form = SearchForm(searchable, owner=stranger)
+    assert set(form.errors) == {"predictor", "table"}
+
+
+def test_an_unfinished_predictor_cannot_be_chosen(
+    signed_in: Client, searchable: dict[str, Any], owner: User
+) -> None:
+    signed_in.post("/predictors/new/", PREDICTOR | {"name": "Unfinished"})
+    unfinished = Predictor.objects.get(name="Unfinished")
+    form = SearchForm(searchable | {"predictor": unfinished.pk}, owner=owner)
+    assert set(form.errors) == {"predictor"}
+
+
+def test_a_table_is_only_for_a_known_space_and_a_device_that_is_here(signed_in: Client, owner: User) -> None:
+    here = this_machine(owner)
+    response = signed_in.post(f"/devices/{here.pk}/tables/new/", {"space": "nonsense"})
+    assert response.status_code == 422
+    assert "nonsense is not one of the available choices" in response.content.decode()
+
+    phone = Device.objects.create(
+        owner=owner,
+        name="Phone",
+        kind="mobile-cpu",
+        engine="external",
+        data_type="int8",
+        threads=1,
+        batch_size=1,
+    )
+    space = next(iter(TableForm().spaces))
+    response = signed_in.post(f"/devices/{phone.pk}/tables/new/", {"space": space}, follow=True)
+    assert "“Phone” cannot be measured here" in response.content.decode()
+    assert not LatencyTable.objects.exists()
+    assert not Run.objects.exists()
+
+    signed_in.post(f"/devices/{here.pk}/tables/new/", {"space": space})
+    assert LatencyTable.objects.get().version == 1

@@ -1,0 +1,224 @@
+"""Every page: for its owner alone, with and without content, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from chamnet_web.accounts.models import User
+from devices.runs.models import Run
+from devices.runs.services import start_run
+from devices.runs.writing import writing
+from devices.services import this_machine
+from search.models import Search
+from search.services.models import start_model
+from search.services.predictors import start_predictor
+from search.services.quickstart import begin_next_stage, start_quickstart
+from search.services.searches import start_search
+from search.services.tables import build_table
+from tests.search.world import best_of, tiny_space
+
+pytestmark = pytest.mark.django_db
+Work = Callable[..., int]
+
+LISTS = [
+    "overview",
+    "devices",
+    "device-new",
+    "predictors",
+    "predictor-new",
+    "searches",
+    "search-new",
+    "models",
+]
+
+
+def begun(owner: User) -> list[str]:
+    """Addresses of objects whose work has not begun."""
+    table = build_table(device=this_machine(owner), space=tiny_space())
+    predictor = start_predictor(
+        owner=owner,
+        name="Begun",
+        space=tiny_space(),
+        dataset="digits",
+        recipe="seconds",
+        budget=8,
+        initial=4,
+        seed=0,
+    )
+    quickstart = start_quickstart(owner=owner)
+    return [
+        table.get_absolute_url(),
+        predictor.get_absolute_url(),
+        reverse("quickstart-run", args=[quickstart.run_id]),
+    ]
+
+
+def finished(search: Search, owner: User) -> list[str]:
+    """Addresses of everything a finished search stands on and leads to."""
+    candidate = best_of(search)
+    model = start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0)
+    pages = [search.table.device, search.table, search.predictor, search, candidate, model]
+    return [
+        *(page.get_absolute_url() for page in pages),
+        reverse("table-csv", args=[search.table_id]),
+        reverse("predictor-csv", args=[search.predictor_id]),
+        reverse("search-csv", args=[search.pk]),
+        reverse("run-log", args=[search.run_id]),
+    ]
+
+
+def test_every_page_needs_sign_in(client: Client, search: Search, owner: User) -> None:
+    addresses = [*map(reverse, LISTS), *begun(owner), *finished(search, owner)]
+    for address in addresses:
+        response = client.get(address)
+        assert (response.status_code, response.headers.get("Location")) == (302, f"/sign-in/?next={address}")
+
+
+def test_every_page_shows_to_its_owner_and_to_nobody_else(
+    client: Client, search: Search, owner: User, stranger: User
+) -> None:
+    lists, objects = [*map(reverse, LISTS)], [*begun(owner), *finished(search, owner)]
+    client.force_login(owner)
+    assert {address: client.get(address).status_code for address in lists + objects} == dict.fromkeys(
+        lists + objects, 200
+    )
+    client.force_login(stranger)
+    assert {address: client.get(address).status_code for address in objects} == dict.fromkeys(objects, 404)
+    for address in lists:
+        assert "Half way" not in client.get(address).content.decode()
+
+
+def test_forms_refuse_a_post_without_their_token(owner: User, search: Search) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(owner)
+    for address in ("/devices/new/", "/predictors/new/", "/searches/new/", "/quickstart/"):
+        assert strict.post(address, {}).status_code == 403
+
+
+def test_nothing_of_other_peoples_can_be_acted_on(client: Client, stranger: User, search: Search) -> None:
+    client.force_login(stranger)
+    for name, key in (
+        ("table-new", search.table.device_id),
+        ("model-new", best_of(search).pk),
+    ):
+        assert client.post(reverse(name, args=[key]), {}).status_code == 404
+
+
+def test_an_empty_overview_offers_quick_start_and_each_step_by_hand(signed_in: Client) -> None:
+    page = signed_in.get("/").content.decode()
+    assert "Quick start" in page
+    assert reverse("device-new") in page
+
+
+def test_quick_start_is_begun_once(signed_in: Client) -> None:
+    first, second = (signed_in.post("/quickstart/").headers["Location"] for _ in range(2))
+    assert first == second
+    assert signed_in.get(first, follow=True).status_code == 200
+    assert Run.objects.filter(kind="quickstart").count() == 1
+
+
+def test_each_stage_of_quick_start_shows(
+    signed_in: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.services.quickstart.space_for", tiny_space)
+    quickstart = start_quickstart(owner=owner)
+    with writing(quickstart.run_id) as writer:
+        begin_next_stage(writer, quickstart)
+    page = signed_in.get(reverse("quickstart-run", args=[quickstart.run_id]))
+    assert quickstart.table is not None
+    assert quickstart.table.run.get_absolute_url() in page.content.decode()
+
+
+def test_a_run_leads_to_what_it_works_on(signed_in: Client, search: Search, owner: User) -> None:
+    for run in Run.objects.all():
+        assert signed_in.get(run.get_absolute_url(), follow=True).status_code == 200
+    orphan = start_run(
+        owner=owner, kind="search", title="Orphan", first_step="search.generations", queue="light"
+    )
+    assert signed_in.get(orphan.get_absolute_url()).status_code == 404
+
+
+def test_a_failed_run_says_why_on_its_page(signed_in: Client, owner: User) -> None:
+    table = build_table(device=this_machine(owner), space=tiny_space())
+    with writing(table.run_id) as writer:
+        writer.fail("The worker was lost 3 times. Start the table again.")
+    page = signed_in.get(table.get_absolute_url()).content.decode()
+    assert "The worker was lost 3 times. Start the table again." in page
+
+
+@pytest.mark.parametrize("address", ["/", "/predictors/", "/searches/", "/models/", "/devices/"])
+def test_lists_take_as_many_queries_for_many_rows_as_for_few(
+    signed_in: Client, owner: User, search: Search, address: str
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert signed_in.get(address).status_code == 200
+        return len(captured)
+
+    def add(number: int) -> None:
+        build_table(device=this_machine(owner), space=tiny_space())
+        start_predictor(
+            owner=owner,
+            name=f"P{number}",
+            space=tiny_space(),
+            dataset="digits",
+            recipe="seconds",
+            budget=8,
+            initial=4,
+            seed=0,
+        )
+        start_search(
+            owner=owner,
+            name=f"S{number}",
+            predictor=search.predictor,
+            table=search.table,
+            latency_limit_ms=1.0,
+            population=8,
+            generations=2,
+            seed=0,
+        )
+        start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=number)
+
+    add(0)
+    few = queries()
+    for number in range(1, 6):
+        add(number)
+    assert queries() == few
+
+
+def test_a_table_of_operators_is_filtered_sorted_and_paged(signed_in: Client, search: Search) -> None:
+    address = search.table.get_absolute_url()
+    some = signed_in.get(address, {"q": "depthwise"})
+    assert {entry.operator.kind for entry in some.context["entries"]} == {"depthwise"}
+    slowest = signed_in.get(address, {"sort": "-minimum_us"}).context["entries"]
+    times = [entry.minimum_us for entry in slowest]
+    assert times == sorted(times, reverse=True)
+    assert signed_in.get(address, {"sort": "password", "page": "999"}).status_code == 200
+    nothing = signed_in.get(address, {"q": "<b>bold"}).content.decode()
+    assert "No operator matches “&lt;b&gt;bold”." in nothing
+    assert "<b>bold" not in nothing
+
+
+def test_csv_files_name_every_hyperparameter(signed_in: Client, search: Search) -> None:
+    names = [gene.name for gene in search.predictor.space.load().genes]
+    for address in (
+        f"/predictors/{search.predictor_id}/samples.csv",
+        f"/searches/{search.pk}/candidates.csv",
+    ):
+        head, *rows = signed_in.get(address).content.decode().splitlines()
+        assert set(names) <= set(head.split(","))
+        assert rows
+
+
+def test_pages_carry_their_content_security_policy(signed_in: Client) -> None:
+    policy = signed_in.get("/").headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy or "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]

@@ -1,0 +1,146 @@
+"""A small world for tests of services and pages: a space of a few networks, cheap trainings, and the rows
+that every stage leaves. Latencies and accuracies made up here stand in for measured ones in tests only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from chamnet_web.accounts.models import User
+from devices.models import Device, LatencyTable, TableEntry
+from devices.runs.models import Run, Step
+from devices.runs.writing import writing
+from devices.services import this_machine
+from devices.tables import calibrate
+from search.models import Candidate, Predictor, Search
+from search.predictors import Proposal as Proposed
+from search.services.predictors import record_proposal, record_training, start_predictor
+from search.services.searches import latency_range, start_search
+from search.services.tables import build_table
+from search.spaces import Architecture, SearchSpace, preset
+from search.training.recipes import Recipe
+
+Work = Callable[..., int]
+
+TINY_RECIPE = Recipe(epochs=1, learning_rate=0.05, batch_size=32, warmup_epochs=0.2, train_images=120)
+TINY_FINAL = Recipe(epochs=2, learning_rate=0.05, batch_size=32, warmup_epochs=0.2)
+
+
+def tiny_space(
+    name: str = "chamnet-mobile-small", dataset: str = "digits", **more: tuple[int, ...]
+) -> SearchSpace:
+    """Thirty-two networks for 8-pixel images of digits, `more` by further choices. Takes a preset's and a
+    data set's name to stand in for `space_for`."""
+    one = {f"stage{stage}.repeats": (1,) for stage in (2, 3, 4)}
+    two = {f"stage{stage}.expansion": (2,) for stage in (2, 3, 4)}
+    return preset(
+        "chamnet-mobile-small",
+        classes=10,
+        in_channels=1,
+        **one
+        | two
+        | {
+            "resolution": (8,),
+            "stem.channels": (8,),
+            "stage1.channels": (8,),
+            "stage1.kernel": (3,),
+            "stage2.channels": (8, 16),
+            "stage2.kernel": (3,),
+            "stage3.channels": (16, 32),
+            "stage3.kernel": (3,),
+            "stage4.channels": (32, 64),
+            "stage4.kernel": (3, 5),
+            "head.channels": (64, 128),
+        }
+        | more,
+    )
+
+
+def roomy_space() -> SearchSpace:
+    """384 networks: more than a small search scores."""
+    more = {"stage3.expansion": (2, 4), "stage4.expansion": (2, 4, 6), "stage3.kernel": (3, 5)}
+    return tiny_space(**more)
+
+
+def table_of(owner: User, space: SearchSpace | None = None, work: Work | None = None) -> LatencyTable:
+    """A finished table: measured by `work`, else made up from the operators' sizes."""
+    device: Device = this_machine(owner)
+    table = build_table(device=device, space=space or tiny_space())
+    if work is not None:
+        work()
+    else:
+        table.run.steps.all().delete()
+        entries = [TableEntry(table=table, key=key, samples_us=[]) for key in table.operator_keys]
+        for entry in entries:
+            entry.add([5 + entry.operator.multiply_adds / 1e4] * 5)
+        TableEntry.objects.bulk_create(entries)
+        sums = np.linspace(50, 500, 10)
+        table.calibration = asdict(calibrate(sums, 0.8 * sums + 3 + np.arange(10) % 2))
+        table.save()
+        finish(table.run)
+    table.refresh_from_db()
+    return table
+
+
+def finish(run: Run) -> None:
+    with writing(run.pk) as writer:
+        writer.start()
+        writer.succeed("Done.")
+
+
+def predictor_of(
+    owner: User, work: Work, *, name: str = "Digits", samples: int = 12, space: SearchSpace | None = None
+) -> Predictor:
+    """A predictor fitted to made-up accuracies that grow with the logarithm of the multiply-adds."""
+    space = space or tiny_space()
+    predictor = start_predictor(
+        owner=owner,
+        name=name,
+        space=space,
+        dataset="digits",
+        recipe="seconds",
+        budget=samples,
+        initial=4,
+        seed=0,
+    )
+    predictor.run.steps.all().delete()
+    genes = np.unique(space.sample(np.random.default_rng(0), 400), axis=0)
+    chosen = np.random.default_rng(1).permutation(genes)[:samples]
+    with writing(predictor.run_id) as writer:
+        for row in chosen:
+            values = tuple(int(gene) for gene in row)
+            proposal = record_proposal(
+                writer, predictor, space, Proposed(values, "sobol", "Spread evenly.", None, None)
+            )
+            accuracy = 0.5 + 0.03 * math.log(Architecture(space, values).multiply_adds)
+            record_training(writer, proposal, {"status": "succeeded", "accuracy": accuracy, "seconds": 1.5})
+    predictor.run.steps.all().delete()
+    with writing(predictor.run_id) as writer:
+        writer.then("predictor.fit", "predictor.fit", Step.Queue.LIGHT)
+    work()
+    predictor.refresh_from_db()
+    return predictor
+
+
+def search_of(owner: User, predictor: Predictor, table: LatencyTable, work: Work, **changes: Any) -> Search:
+    """A finished search at the middle of the range that the space spans."""
+    least, greatest = latency_range(predictor.space.load(), table)
+    choices: dict[str, Any] = {
+        "name": "Half way",
+        "latency_limit_ms": (least + greatest) / 2,
+        "population": 16,
+        "generations": 12,
+        "seed": 0,
+    }
+    search = start_search(owner=owner, predictor=predictor, table=table, **choices | changes)
+    work()
+    search.refresh_from_db()
+    return search
+
+
+def best_of(search: Search) -> Candidate:
+    return search.candidates.get(rank=1)
