@@ -57,7 +57,7 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
 
     # The empty overview offers both ways.
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    expect(page.get_by_role("button", name="Quick start")).to_be_visible()
+    expect(page.get_by_role("heading", name="Quick start")).to_be_visible()
 
     # Register this machine; first with a mistake.
     page.get_by_role("link", name=re.compile("Register a device", re.I)).first.click()
