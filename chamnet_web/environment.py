@@ -80,7 +80,7 @@ def log_level() -> str:
 
 def secret_key(data_dir: Path) -> str:
     """SECRET_KEY from the environment, or one made at first start and kept beside the data."""
-    given = env.str("SECRET_KEY", "")
+    given = str(env.str("SECRET_KEY", ""))
     if given:
         if len(given) < 32:
             raise ImproperlyConfigured("SECRET_KEY is shorter than 32 characters.")

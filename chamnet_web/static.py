@@ -43,7 +43,7 @@ class NodePackageFinder(BaseFinder):
             return []
         return [Error(f"Front-end files are missing: {', '.join(missing)}.", hint="Run `make install`.")]
 
-    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> str | list[str]:
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         source = VENDORED.get(path.replace(os.sep, "/"))
         found = str(self.storage.source(source)) if source else ""
         if find_all:

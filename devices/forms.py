@@ -55,4 +55,5 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     def save(self, commit: bool = True) -> Device:
         self.instance.owner = self.owner
-        return super().save(commit)
+        device: Device = super().save(commit)
+        return device

@@ -16,7 +16,7 @@ from devices.tables import Calibration, Measurement, OperatorTable
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
-    def owned_by(self, user: object) -> DeviceQuerySet:
+    def owned_by(self, user: Any) -> DeviceQuerySet:
         return self.filter(owner=user)
 
 
@@ -77,7 +77,7 @@ class Device(models.Model):
 
 
 class LatencyTableQuerySet(models.QuerySet["LatencyTable"]):
-    def owned_by(self, user: object) -> LatencyTableQuerySet:
+    def owned_by(self, user: Any) -> LatencyTableQuerySet:
         return self.filter(device__owner=user)
 
     def usable(self) -> LatencyTableQuerySet:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
 
@@ -74,7 +73,7 @@ def unpack_network(packed: Sequence[Sequence[Any]]) -> tuple[Layer, ...]:
     return tuple(Layer(name, Operator.parse(key), tuple(inputs)) for name, key, inputs in packed)
 
 
-def this_machine(owner: AbstractBaseUser, threads: int = 1) -> Device:
+def this_machine(owner: Any, threads: int = 1) -> Device:
     """The owner's device that stands for this machine, made when there is none."""
     known = Device.objects.owned_by(owner).filter(
         is_this_machine=True, engine=Device.Engine.TORCHSCRIPT, data_type=Device.DataType.FLOAT32

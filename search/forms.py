@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -15,8 +15,14 @@ from search.services.searches import latency_range
 from search.training import datasets
 from search.training.recipes import PRESET_NOTES
 
-SEED = {"min_value": 0, "max_value": 2**31 - 1, "initial": 0}
-SEED_HELP = "The same seed and settings give the same result."
+
+def seed_field() -> forms.IntegerField:
+    return forms.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        initial=0,
+        help_text="The same seed and settings give the same result.",
+    )
 
 
 def _recipes(final: bool) -> list[tuple[str, str]]:
@@ -35,9 +41,7 @@ class TableForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.spaces = measurable_spaces()
-        choices = self.fields["space"]
-        assert isinstance(choices, forms.ChoiceField)  # noqa: S101  (declared above; for the type checker)
-        choices.choices = [(space_id, label) for space_id, (_, label) in self.spaces.items()]
+        _choice(self, "space").choices = [(space_id, label) for space_id, (_, label) in self.spaces.items()]
 
 
 class PredictorForm(forms.Form):
@@ -54,21 +58,21 @@ class PredictorForm(forms.Form):
     budget = forms.IntegerField(
         min_value=4, max_value=5000, initial=40, help_text="Networks to train. More samples, smaller error."
     )
-    initial = forms.IntegerField(
+    initial = forms.IntegerField(  # type: ignore[assignment]  # the field's name, not the form's argument
         label="Initial design",
         min_value=2,
         max_value=1000,
         initial=12,
         help_text="How many of them are spread evenly (a Sobol sequence) before the predictor chooses.",
     )
-    seed = forms.IntegerField(**SEED, help_text=SEED_HELP)
+    seed = seed_field()
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        self.fields["space"].choices = [(name, name) for name in small_presets()]
-        self.fields["dataset"].choices = [(known.name, known.label) for known in datasets.available()]
-        self.fields["recipe"].choices = _recipes(final=False)
+        _choice(self, "space").choices = [(name, name) for name in small_presets()]
+        _choice(self, "dataset").choices = [(known.name, known.label) for known in datasets.available()]
+        _choice(self, "recipe").choices = _recipes(final=False)
 
     def clean_name(self) -> str:
         return _unused_name(
@@ -104,13 +108,16 @@ class SearchForm(forms.Form):
     )
     population = forms.IntegerField(min_value=4, max_value=2000, initial=96)
     generations = forms.IntegerField(min_value=1, max_value=2000, initial=100)
-    seed = forms.IntegerField(**SEED, help_text=SEED_HELP)
+    seed = seed_field()
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        self.fields["predictor"].queryset = usable_predictors(owner)
-        self.fields["table"].queryset = usable_tables(owner)
+        for name, rows in (("predictor", usable_predictors(owner)), ("table", usable_tables(owner))):
+            field = cast("forms.ModelChoiceField[Any]", self.fields[name])
+            field.queryset = rows
+            if len(rows) == 1:
+                field.initial, field.empty_label = rows[0].pk, None
 
     def clean_name(self) -> str:
         return _unused_name(Search.objects.filter(owner=self.owner), self.cleaned_data["name"], "search")
@@ -139,11 +146,11 @@ class ModelForm(forms.Form):
     """How a candidate is trained to the end."""
 
     recipe = forms.ChoiceField(help_text="Longer than for samples: this network is the one you keep.")
-    seed = forms.IntegerField(**SEED, help_text=SEED_HELP)
+    seed = seed_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["recipe"].choices = _recipes(final=True)
+        _choice(self, "recipe").choices = _recipes(final=True)
 
 
 def usable_predictors(owner: Any) -> QuerySet[Predictor]:
@@ -161,6 +168,10 @@ def cost_sentence() -> str:
         f"{workers} networks train at a time here. A sample with the recipe “seconds” takes a few seconds "
         "on one core, one with “minutes” about a minute."
     )
+
+
+def _choice(form: forms.Form, name: str) -> forms.ChoiceField:
+    return cast("forms.ChoiceField", form.fields[name])
 
 
 def _unused_name(rows: QuerySet[Any], name: str, what: str) -> str:

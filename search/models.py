@@ -18,7 +18,7 @@ from search.training.recipes import Recipe
 
 
 class OwnedQuerySet(models.QuerySet[Any]):
-    def owned_by(self, user: object) -> OwnedQuerySet:
+    def owned_by(self, user: Any) -> OwnedQuerySet:
         return self.filter(owner=user)
 
     def usable(self) -> OwnedQuerySet:

@@ -18,7 +18,7 @@ class PasswordChange(auth_views.PasswordChangeView):
     template_name = "accounts/password_change.html"
     success_url = reverse_lazy("overview")
 
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:  # type: ignore[type-arg]
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         form.user.password_is_one_time = False
         response = super().form_valid(form)
         messages.success(self.request, "Your password is changed.")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from devices.operators import Operator
-from devices.profiling.kernels import build_kernel, example_inputs
+from devices.profiling.kernels import build_kernel, channels_last, example_inputs
 from devices.profiling.torchscript import freeze
 
 WARM_UP = 3
@@ -54,7 +54,7 @@ class OperatorBench:
             if shape not in self._inputs:
                 self._inputs[shape] = example_inputs(operator, self.batch_size, self._generator)
             inputs = self._inputs[shape]
-            kernel = build_kernel(operator).eval().to(memory_format=torch.channels_last)
+            kernel = channels_last(build_kernel(operator).eval())
             self._calls[operator.key] = bind(freeze(kernel, *inputs), inputs)
         return self._calls[operator.key]
 

@@ -80,6 +80,12 @@ def example_inputs(operator: Operator, batch_size: int, generator: torch.Generat
     )
 
 
+def channels_last(module: nn.Module) -> nn.Module:
+    """The module with its weights laid out for images in channels_last."""
+    laid_out: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid_out
+
+
 class InferenceNetwork(nn.Module):
     """A whole lowered network of kernels."""
 
@@ -99,4 +105,4 @@ def build_inference_network(layers: Sequence[Layer], seed: int = 0) -> nn.Module
     """A network with random weights for timing. Takes images (n, channels, size, size) in channels_last."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return InferenceNetwork(layers).eval().to(memory_format=torch.channels_last)
+        return channels_last(InferenceNetwork(layers).eval())

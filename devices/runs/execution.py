@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import traceback
 from datetime import timedelta
+from typing import cast
+from uuid import UUID
 
 from django.conf import settings
 
@@ -45,7 +47,7 @@ def sweep() -> int:
     """
     touched = 0
     for step in Step.objects.expired().select_related("run"):
-        claimed = ClaimedStep(step, step.token)
+        claimed = ClaimedStep(step, cast("UUID", step.token))  # what is leased has a token
         if step.run.is_final:
             step.delete()
         elif step.attempts >= settings.STEP_ATTEMPTS:

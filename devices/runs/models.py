@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -35,7 +35,7 @@ from devices.runs import registry
 
 
 class RunQuerySet(models.QuerySet["Run"]):
-    def owned_by(self, user: object) -> RunQuerySet:
+    def owned_by(self, user: Any) -> RunQuerySet:
         return self.filter(owner=user)
 
     def unfinished(self) -> RunQuerySet:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from devices.runs.models import Run
 from devices.runs.writing import writing
 
 
 def start_run(
     *,
-    owner: AbstractBaseUser,
+    owner: Any,
     kind: str,
     title: str,
     first_step: str,

@@ -109,8 +109,7 @@ class RunWriter:
         self.run.finished_at = timezone.now()
         self.run.steps.filter(status=Step.Status.READY).delete()
         self._to(status)
-        if self.run.parent_id is not None:
-            _tell_parent(self.run)
+        _tell_parent(self.run)
 
     def _to(self, status: str) -> None:
         self.run.status = status
@@ -142,12 +141,15 @@ def finite(value: Any) -> Any:
 
 def _tell_parent(child: Run) -> None:
     """A run that was started by another asks that one to go on, after the child's end is committed."""
-    parent_id, child_id, step_kind = child.parent_id, str(child.pk), f"{child.parent.kind}.advance"
-    if step_kind not in registry.kind(child.parent.kind).steps:
+    parent = child.parent
+    if parent is None:
+        return
+    parent_id, child_id, step_kind = parent.pk, str(child.pk), f"{parent.kind}.advance"
+    if step_kind not in registry.kind(parent.kind).steps:
         return
 
     def advance() -> None:
-        with writing(parent_id) as parent:
-            parent.then(step_kind, f"advance:{child_id}", Step.Queue.LIGHT, {"child": child_id})
+        with writing(parent_id) as writer:
+            writer.then(step_kind, f"advance:{child_id}", Step.Queue.LIGHT, {"child": child_id})
 
     transaction.on_commit(advance)

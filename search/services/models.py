@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from typing import Any
+
 from django.db import transaction
 
 from devices.runs.models import Run, Step
@@ -13,7 +14,7 @@ from search.services.catalogue import remember_recipe
 
 @transaction.atomic
 def start_model(
-    *, owner: AbstractBaseUser, candidate: Candidate, recipe: str, seed: int, parent: Run | None = None
+    *, owner: Any, candidate: Candidate, recipe: str, seed: int, parent: Run | None = None
 ) -> TrainedModel:
     """Begins the training of a candidate to the end, its export and its verification."""
     row = remember_recipe(recipe)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from devices.runs.models import Run, Step
@@ -29,7 +28,7 @@ from search.spaces import Architecture, SearchSpace, features
 @transaction.atomic
 def start_predictor(
     *,
-    owner: AbstractBaseUser,
+    owner: Any,
     name: str,
     space: SearchSpace,
     dataset: str,

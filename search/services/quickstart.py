@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from devices.runs.models import Run, Step
@@ -34,7 +33,7 @@ STAGES = ("table", "predictor", "search", "model")
 
 
 @transaction.atomic
-def start_quickstart(*, owner: AbstractBaseUser, **changes: Any) -> QuickStart:
+def start_quickstart(*, owner: Any, **changes: Any) -> QuickStart:
     """Begins the chain: registers this machine if need be, then table, predictor, search and model.
 
     `changes` replace entries of PRESET. Raises ValueError for an entry it does not have.

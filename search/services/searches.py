@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from devices.models import LatencyTable
@@ -38,9 +38,14 @@ class Problem:
 
 
 def load_problem(predictor: Predictor, table: LatencyTable) -> Problem:
-    """Reads and compiles both. Raises ValueError, as `latency_range`, when they do not go together."""
+    """Reads and compiles both.
+
+    Raises ValueError for a predictor that is not built to the end, and as `latency_range`.
+    """
     space = predictor.space.load()
     summed, calibration = _compile(space, table)
+    if predictor.fitted is None:
+        raise ValueError(f"“{predictor.name}” is not built to the end yet.")
     genes, accuracies = training_set(predictor)
     model = GaussianProcess.from_json(predictor.fitted, features(space, genes), accuracies)
     return Problem(space, model, summed, calibration)
@@ -59,7 +64,7 @@ def latency_range(space: SearchSpace, table: LatencyTable) -> tuple[float, float
 @transaction.atomic
 def start_search(
     *,
-    owner: AbstractBaseUser,
+    owner: Any,
     name: str,
     predictor: Predictor,
     table: LatencyTable,

@@ -10,6 +10,7 @@ from search.spaces.features import features
 from search.spaces.gene import FloatArray, Gene, IntArray
 from search.spaces.presets import PRESETS, Preset, preset, span
 from search.spaces.space import SearchSpace
+from search.spaces.spread import spanning_networks
 
 __all__ = [
     "PRESETS",
@@ -25,4 +26,5 @@ __all__ = [
     "features",
     "preset",
     "span",
+    "spanning_networks",
 ]

@@ -75,7 +75,7 @@ def _restore(search: Search, problem: Problem) -> GeneticSearch:
 def _evolve(genetic: GeneticSearch, problem: Problem, search: Search) -> list[Generation]:
     """Runs up to BATCH generations and returns their rows."""
     bounds = np.array([search.latency_limit_ms])
-    rows = []
+    rows: list[Generation] = []
     while len(rows) < BATCH and len(population := genetic.ask()):
         accuracy, latency = problem.accuracy(population), problem.latency_ms(population)
         costs = latency[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -54,7 +55,7 @@ def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         run_id=run_id,
         run__owner=request.user,
     )
-    stages = [
+    stages: list[dict[str, Any]] = [
         {
             "label": stage,
             "status": run.status if run else "waiting",

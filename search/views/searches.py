@@ -111,7 +111,7 @@ def _candidate_page(
 ) -> HttpResponse:
     architecture = candidate.architecture
     table = candidate.search.table.load()
-    layers = [
+    layers: list[dict[str, Any]] = [
         {
             "name": layer.name,
             "kind": layer.operator.kind,
@@ -162,7 +162,8 @@ def _search(request: HttpRequest, search_id: UUID) -> Search:
 
 
 def _candidate(request: HttpRequest, candidate_id: UUID) -> Candidate:
-    rows = Candidate.objects.filter(search__owner=request.user)
+    owner: Any = request.user
+    rows = Candidate.objects.filter(search__owner=owner)
     return get_object_or_404(
         rows.select_related("search__run", "search__predictor__space", "search__table__device"),
         pk=candidate_id,

@@ -105,7 +105,7 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     # A search; first below what the device can reach.
     page.get_by_role("link", name="Start a search").click()
     page.get_by_label("Name").fill("As fast as half")
-    page.get_by_label("Device and table").select_option(index=1)
+    expect(page.get_by_label("Device and table")).not_to_have_value("")  # the only one is chosen
     span = page.locator("[data-range]")
     expect(span).to_be_visible()
     least, greatest = (float(number) for number in re.findall(r"\d+(?:\.\d+)?", span.inner_text())[:2])

@@ -19,7 +19,7 @@ from devices.models import LatencyTable
 from devices.profiling.torchscript import load
 from devices.runs.models import Run
 from devices.runs.services import pause, resume
-from search.models import QuickStart, TrainedModel
+from search.models import QuickStart, Search, TrainedModel
 from search.services import quickstart
 from search.services.models import start_model
 from search.steps import model as steps
@@ -32,9 +32,10 @@ Work = Callable[..., int]
 
 
 @pytest.fixture
-def model(search, owner: User) -> TrainedModel:
+def model(search: Search, owner: User) -> TrainedModel:
     """A model that has not begun to be trained."""
-    return start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
+    begun: TrainedModel = start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
+    return begun
 
 
 def ended(model: TrainedModel) -> TrainedModel:
@@ -94,7 +95,7 @@ def test_the_file_is_what_was_trained_and_its_card_works(
 
 
 def test_a_paused_training_goes_on_from_its_last_epoch_and_ends_the_same(
-    search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
     work()
@@ -152,7 +153,7 @@ def test_a_file_that_answers_otherwise_is_not_offered(
     assert model.sha256 == ""
 
 
-def test_a_search_no_network_can_satisfy_says_so(search, owner: User, work: Work) -> None:
+def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: User, work: Work) -> None:
     impossible = search_of(
         owner, search.predictor, search.table, work, name="Impossible", latency_limit_ms=1e-6
     )
@@ -160,7 +161,7 @@ def test_a_search_no_network_can_satisfy_says_so(search, owner: User, work: Work
     assert impossible.run.reason == "No network met 1e-06 ms. Raise the limit, or search longer."
 
 
-def test_candidates_are_distinct_ranked_and_within_the_limit(search) -> None:
+def test_candidates_are_distinct_ranked_and_within_the_limit(search: Search) -> None:
     assert search.run.status == Run.Status.SUCCEEDED
     rows = list(search.candidates.all())
     assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
@@ -174,7 +175,7 @@ def test_candidates_are_distinct_ranked_and_within_the_limit(search) -> None:
 
 
 def test_a_search_continued_step_by_step_ends_as_one_in_a_single_step(
-    search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search.steps.evolution.BATCH", 1)
     again = search_of(

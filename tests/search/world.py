@@ -30,9 +30,7 @@ TINY_RECIPE = Recipe(epochs=1, learning_rate=0.05, batch_size=32, warmup_epochs=
 TINY_FINAL = Recipe(epochs=2, learning_rate=0.05, batch_size=32, warmup_epochs=0.2)
 
 
-def tiny_space(
-    name: str = "chamnet-mobile-small", dataset: str = "digits", **more: tuple[int, ...]
-) -> SearchSpace:
+def tiny_space(name: str = "chamnet-mobile-small", dataset: str = "digits", **more: Any) -> SearchSpace:
     """Thirty-two networks for 8-pixel images of digits, `more` by further choices. Takes a preset's and a
     data set's name to stand in for `space_for`."""
     one = {f"stage{stage}.repeats": (1,) for stage in (2, 3, 4)}
@@ -62,7 +60,11 @@ def tiny_space(
 
 def roomy_space() -> SearchSpace:
     """384 networks: more than a small search scores."""
-    more = {"stage3.expansion": (2, 4), "stage4.expansion": (2, 4, 6), "stage3.kernel": (3, 5)}
+    more: dict[str, Any] = {
+        "stage3.expansion": (2, 4),
+        "stage4.expansion": (2, 4, 6),
+        "stage3.kernel": (3, 5),
+    }
     return tiny_space(**more)
 
 

@@ -31,7 +31,7 @@ def test_a_kernel_turns_its_input_into_its_output_shape(kind: str) -> None:
     kernel = build_kernel(operator).eval()
     inputs = example_inputs(operator, 2, torch.Generator().manual_seed(0))
     output = kernel(*inputs)
-    expected = (2, operator.out_channels)
+    expected: tuple[int, ...] = (2, operator.out_channels)
     if kind not in ("linear", "avgpool"):
         expected += (operator.out_size, operator.out_size)
     assert output.shape == expected
