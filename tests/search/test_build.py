@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,11 +12,10 @@ from chamnet_web.accounts.models import User
 from devices.runs.models import Run, Step
 from devices.runs.services import stop_early
 from search.models import Predictor, Sample
-from search.services.predictors import start_predictor
 from search.steps import predictor as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
-from tests.search.world import tiny_space
+from tests.search.world import begin_predictor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
 Work = Callable[..., int]
@@ -23,19 +23,7 @@ Work = Callable[..., int]
 
 @pytest.fixture
 def begin(owner: User) -> Callable[..., Predictor]:
-    def start(**changes: Any) -> Predictor:
-        choices: dict[str, Any] = {
-            "name": "Digits",
-            "space": tiny_space(),
-            "dataset": "digits",
-            "recipe": "seconds",
-            "budget": 9,
-            "initial": 4,
-            "seed": 1,
-        }
-        return start_predictor(owner=owner, **choices | changes)
-
-    return start
+    return partial(begin_predictor, owner)
 
 
 def architectures(predictor: Predictor) -> list[str]:
@@ -76,16 +64,7 @@ def test_the_same_seed_proposes_and_measures_the_same(
 ) -> None:
     first = begin(budget=7)
     work()
-    twin = start_predictor(
-        owner=stranger,
-        name="Twin",
-        space=tiny_space(),
-        dataset="digits",
-        recipe="seconds",
-        budget=7,
-        initial=4,
-        seed=1,
-    )
+    twin = begin_predictor(stranger, name="Twin", budget=7)
     work()
     assert architectures(first) == architectures(twin)
     accuracies = [
@@ -184,16 +163,7 @@ def test_proposals_do_not_depend_on_the_order_in_which_trainings_end(
     """Newest step first instead of oldest: other trainings end first, the same are proposed."""
     in_order = begin(budget=8)
     work()
-    reverse = start_predictor(
-        owner=stranger,
-        name="Reverse",
-        space=tiny_space(),
-        dataset="digits",
-        recipe="seconds",
-        budget=8,
-        initial=4,
-        seed=1,
-    )
+    reverse = begin_predictor(stranger, name="Reverse", budget=8)
     from devices.runs.execution import execute
 
     ready = Step.objects.filter(status=Step.Status.READY, run=reverse.run).order_by("-pk")

@@ -34,12 +34,12 @@ Work = Callable[..., int]
 @pytest.fixture
 def model(search: Search, owner: User) -> TrainedModel:
     """A model that has not begun to be trained."""
-    begun: TrainedModel = start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
-    return begun
+    return start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
 
 
 def ended(model: TrainedModel) -> TrainedModel:
-    return TrainedModel.objects.select_related("run").get(pk=model.pk)
+    again: TrainedModel = TrainedModel.objects.select_related("run").get(pk=model.pk)
+    return again
 
 
 def test_every_operator_of_the_space_is_measured_and_networks_calibrate_the_sum(

@@ -17,11 +17,10 @@ from devices.runs.writing import writing
 from devices.services import this_machine
 from search.models import Search
 from search.services.models import start_model
-from search.services.predictors import start_predictor
 from search.services.quickstart import begin_next_stage, start_quickstart
 from search.services.searches import start_search
 from search.services.tables import build_table
-from tests.search.world import best_of, tiny_space
+from tests.search.world import begin_predictor, best_of, tiny_space
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -41,16 +40,7 @@ LISTS = [
 def begun(owner: User) -> list[str]:
     """Addresses of objects whose work has not begun."""
     table = build_table(device=this_machine(owner), space=tiny_space())
-    predictor = start_predictor(
-        owner=owner,
-        name="Begun",
-        space=tiny_space(),
-        dataset="digits",
-        recipe="seconds",
-        budget=8,
-        initial=4,
-        seed=0,
-    )
+    predictor = begin_predictor(owner, name="Begun")
     quickstart = start_quickstart(owner=owner)
     return [
         table.get_absolute_url(),
@@ -165,16 +155,7 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(
 
     def add(number: int) -> None:
         build_table(device=this_machine(owner), space=tiny_space())
-        start_predictor(
-            owner=owner,
-            name=f"P{number}",
-            space=tiny_space(),
-            dataset="digits",
-            recipe="seconds",
-            budget=8,
-            initial=4,
-            seed=0,
-        )
+        begin_predictor(owner, name=f"P{number}")
         start_search(
             owner=owner,
             name=f"S{number}",

@@ -94,21 +94,26 @@ def finish(run: Run) -> None:
         writer.succeed("Done.")
 
 
+def begin_predictor(owner: User, **changes: Any) -> Predictor:
+    """A build of the tiny space that has not begun."""
+    choices: dict[str, Any] = {
+        "name": "Digits",
+        "space": tiny_space(),
+        "dataset": "digits",
+        "recipe": "seconds",
+        "budget": 9,
+        "initial": 4,
+        "seed": 1,
+    }
+    return start_predictor(owner=owner, **choices | changes)
+
+
 def predictor_of(
     owner: User, work: Work, *, name: str = "Digits", samples: int = 12, space: SearchSpace | None = None
 ) -> Predictor:
     """A predictor fitted to made-up accuracies that grow with the logarithm of the multiply-adds."""
     space = space or tiny_space()
-    predictor = start_predictor(
-        owner=owner,
-        name=name,
-        space=space,
-        dataset="digits",
-        recipe="seconds",
-        budget=samples,
-        initial=4,
-        seed=0,
-    )
+    predictor = begin_predictor(owner, name=name, space=space, budget=samples, seed=0)
     predictor.run.steps.all().delete()
     genes = np.unique(space.sample(np.random.default_rng(0), 400), axis=0)
     chosen = np.random.default_rng(1).permutation(genes)[:samples]
