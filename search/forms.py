@@ -12,6 +12,7 @@ from devices.models import LatencyTable
 from search.models import Predictor, Search
 from search.services.catalogue import measurable_spaces, small_presets, space_for
 from search.services.searches import latency_range
+from search.spaces import SearchSpace
 from search.training import datasets
 from search.training.recipes import PRESET_NOTES
 
@@ -106,6 +107,39 @@ class SearchForm(forms.Form):
     latency_limit_ms = forms.FloatField(
         label="Latency limit", min_value=1e-6, help_text="In milliseconds. Candidates stay at or below it."
     )
+    confidence = forms.TypedChoiceField(
+        label="Confidence",
+        choices=[
+            (0.5, "as predicted (even odds)"),
+            (0.8, "met with 80 % confidence"),
+            (0.9, "met with 90 % confidence"),
+            (0.95, "met with 95 % confidence"),
+        ],
+        coerce=float,
+        empty_value=0.5,  # type: ignore[arg-type]  # what coerce gives
+        required=False,
+        initial=0.5,
+        help_text="How sure a latency limit is to be kept, from the table's calibration.",
+    )
+    cautious = forms.BooleanField(
+        label="Prefer accuracy that is sure",
+        required=False,
+        help_text="Ranks by the lower end of the 90 % interval instead of the expected accuracy.",
+    )
+    other_table = forms.ModelChoiceField(
+        LatencyTable.objects.none(),
+        label="Also on",
+        required=False,
+        empty_label="no other device",
+        help_text="A second device that the same network must suit.",
+    )
+    other_limit_ms = forms.FloatField(label="Latency limit there", required=False, min_value=1e-6)
+    max_multiply_adds = forms.IntegerField(
+        label="Multiply-adds", required=False, min_value=1, max_value=10**15, help_text="At most."
+    )
+    max_parameters = forms.IntegerField(
+        label="Parameters", required=False, min_value=1, max_value=10**15, help_text="At most."
+    )
     population = forms.IntegerField(min_value=4, max_value=2000, initial=96)
     generations = forms.IntegerField(min_value=1, max_value=2000, initial=100)
     seed = seed_field()
@@ -116,8 +150,9 @@ class SearchForm(forms.Form):
         for name, rows in (("predictor", usable_predictors(owner)), ("table", usable_tables(owner))):
             field = cast("forms.ModelChoiceField[Any]", self.fields[name])
             field.queryset = rows
-            if len(rows) == 1:
+            if len(rows) == 1:  # there is nothing to choose
                 field.initial, field.empty_label = rows[0].pk, None
+        cast("forms.ModelChoiceField[Any]", self.fields["other_table"]).queryset = usable_tables(owner)
 
     def clean_name(self) -> str:
         return _unused_name(Search.objects.filter(owner=self.owner), self.cleaned_data["name"], "search")
@@ -127,19 +162,43 @@ class SearchForm(forms.Form):
         predictor, table = cleaned.get("predictor"), cleaned.get("table")
         if predictor is None or table is None:
             return cleaned
+        space = predictor.space.load()
+        self._check_limit(space, table, "table", "latency_limit_ms")
+        self._check_other(space)
+        return cleaned
+
+    def further(self) -> list[tuple[LatencyTable, float]]:
+        """The further devices of a valid form, each with its limit in milliseconds."""
+        table, limit = (self.cleaned_data.pop(name) for name in ("other_table", "other_limit_ms"))
+        return [(table, limit)] if table is not None else []
+
+    def _check_other(self, space: SearchSpace) -> None:
+        table, limit = self.cleaned_data.get("other_table"), self.cleaned_data.get("other_limit_ms")
+        if table is None and limit is not None:
+            self.add_error("other_table", "Choose the device that this limit is for, or clear the limit.")
+        elif table is not None and table == self.cleaned_data.get("table"):
+            self.add_error("other_table", "This device is chosen above already. Choose another one.")
+        elif table is not None and limit is None and "other_limit_ms" not in self.errors:
+            self.add_error("other_limit_ms", "Enter the limit in milliseconds on that device.")
+        elif table is not None:
+            self._check_limit(space, table, "other_table", "other_limit_ms")
+
+    def _check_limit(
+        self, space: SearchSpace, table: LatencyTable, table_field: str, limit_field: str
+    ) -> None:
+        """Adds an error where the table does not cover the space or the space cannot reach the limit."""
         try:
-            least, _ = latency_range(predictor.space.load(), table)
+            least, _ = latency_range(space, table)
         except ValueError as error:
-            self.add_error("table", str(error))
-            return cleaned
-        limit = cleaned.get("latency_limit_ms")
+            self.add_error(table_field, str(error))
+            return
+        limit = self.cleaned_data.get(limit_field)
         if limit is not None and limit < least:
             self.add_error(
-                "latency_limit_ms",
+                limit_field,
                 f"The fastest network of this space on this device takes {least:.3g} ms. "
                 f"Enter {least * 1.1:.3g} ms or more.",
             )
-        return cleaned
 
 
 class ModelForm(forms.Form):

@@ -180,7 +180,20 @@ class Search(models.Model):
     population = models.PositiveIntegerField()
     generations = models.PositiveIntegerField()
     seed = models.PositiveIntegerField()
+    confidence = models.FloatField(
+        default=0.5,
+        help_text="Probability with which every latency limit is to be met; 0.5 trusts the prediction.",
+    )
+    cautious = models.BooleanField(
+        default=False, help_text="Rank by the lower end of the 90 % interval of the predicted accuracy."
+    )
+    max_multiply_adds = models.BigIntegerField(null=True)
+    max_parameters = models.BigIntegerField(null=True)
     state = models.JSONField(null=True, help_text="Where the next step continues.")
+    front = models.JSONField(
+        null=True, help_text="The most accurate network for every latency within the limits, fastest first."
+    )
+    proof = models.JSONField(null=True, help_text="How the winner was shown to be a local optimum.")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()
@@ -194,6 +207,21 @@ class Search(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("search", args=[self.pk])
+
+
+class SearchLimit(models.Model):
+    """A further device on which the networks of a search must keep a latency limit."""
+
+    search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="further_limits")
+    table = models.ForeignKey(LatencyTable, on_delete=models.PROTECT, related_name="+")
+    latency_limit_ms = models.FloatField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["search", "table"], name="limit_once_per_table")]
+
+    def __str__(self) -> str:
+        return f"at most {self.latency_limit_ms:g} ms on {self.table.device.name}"
 
 
 class Generation(models.Model):

@@ -18,6 +18,7 @@ urlpatterns = [
     path("searches/", searches.search_list, name="searches"),
     path("searches/new/", searches.search_new, name="search-new"),
     path("searches/<uuid:search_id>/", searches.search_page, name="search"),
+    path("searches/<uuid:search_id>/front/", searches.front_keep, name="front-keep"),
     path("searches/<uuid:search_id>/candidates.csv", searches.search_csv, name="search-csv"),
     path("candidates/<uuid:candidate_id>/", searches.candidate_page, name="candidate"),
     path("candidates/<uuid:candidate_id>/train/", searches.model_new, name="model-new"),

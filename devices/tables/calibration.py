@@ -44,6 +44,14 @@ class Calibration:
         """Calibrated latency; at least a tenth of the scaled sum, so that no offset makes it negative."""
         return max(self.scale * summed_us + self.offset_us, 0.1 * self.scale * summed_us)
 
+    def quantiles_us(self, summed_us: FloatArray, probability: float) -> FloatArray:
+        """Latencies (n,) that the networks of these sums (n,) stay within with this probability; 0.5 gives
+        `latency_us`."""
+        centres = np.maximum(self.scale * summed_us + self.offset_us, 0.1 * self.scale * summed_us)
+        if probability == 0.5 or self.residual == 0.0:
+            return centres
+        return centres * (1.0 + float(student.ppf(probability, self._freedom)) * self.residual)
+
     def interval_us(self, summed_us: float, level: float = 0.95) -> tuple[float, float]:
         """Central prediction interval: Student's t with as many degrees of freedom as the fit leaves."""
         centre = self.latency_us(summed_us)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from search.evolution.archive import Archive, Scored
 from search.evolution.candidates import candidates
-from search.evolution.driver import Problem, Reach, SearchResult, nearest, run_search
+from search.evolution.driver import Problem, Reach, SearchResult, finish, nearest, run_search
 from search.evolution.fronts import pareto_front
 from search.evolution.genetic import GenerationSummary, GeneticSearch
 from search.evolution.limits import Limit, binding, excess, maxima, violation
@@ -41,6 +41,7 @@ __all__ = [
     "binding",
     "candidates",
     "excess",
+    "finish",
     "maxima",
     "minimise",
     "nearest",

@@ -120,7 +120,7 @@ def run_search(
         search.tell(problem.objective(population), violation(costs, bounds), costs)
         if on_generation is not None:
             on_generation(search.summaries[-1])
-    return _refined(problem, bounds, search)
+    return finish(problem, search)
 
 
 def nearest(problem: Problem, settings: Settings, *, seeds: IntArray | None = None) -> Reach:
@@ -181,11 +181,12 @@ class _Scorer:
         return self.archive.objective[rows], self.archive.violation[rows]
 
 
-def _refined(problem: Problem, bounds: FloatArray, search: GeneticSearch) -> SearchResult:
+def finish(problem: Problem, search: GeneticSearch) -> SearchResult:
     """The result of an evolution that has ended; what the refinement scores joins the archive.
 
     Climbs by single genes and by exchanges of two take turns until neither finds better.
     """
+    bounds = maxima(problem.limits)
     archive, summaries = search.archive, tuple(search.summaries)
     if search.best is None or not search.best.feasible:
         return SearchResult(None, None, None, archive, summaries, len(archive))

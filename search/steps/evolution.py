@@ -1,4 +1,4 @@
-"""The steps of a search: a batch of generations each, then the candidates."""
+"""The steps of a search: a batch of generations each, then the refined winner, front and candidates."""
 
 from __future__ import annotations
 
@@ -10,22 +10,36 @@ from threadpoolctl import threadpool_limits
 
 from devices.runs.models import Step
 from devices.runs.steps import ClaimedStep, StepFailedError
-from search.evolution import GeneticSearch, Settings, violation
+from search.evolution import (
+    Archive,
+    GeneticSearch,
+    Limit,
+    Reach,
+    SearchResult,
+    Settings,
+    candidates,
+    finish,
+    maxima,
+    nearest,
+    violation,
+)
 from search.models import Candidate, Generation, Search
-from search.services.searches import Problem, load_problem
-from search.spaces import Architecture, FloatArray, features
+from search.services.searches import Problem, describe_candidates, load_problem
+from search.spaces import Architecture, FloatArray, IntArray, features
 
 BATCH = 10
 OFFERED = 20
+FRONT_POINTS = 150  # more are thinned evenly
 
 
 def run_generations(step: ClaimedStep) -> None:
-    """Ten generations on from where the last step ended; after the last one, the candidates."""
+    """Ten generations on from where the last step ended; after the last one, what the search found."""
     search: Search = step.run.search
     problem = _problem(search)
     with threadpool_limits(1):
         genetic = _restore(search, problem)
         rows = _evolve(genetic, problem, search)
+        result = finish(problem, genetic) if genetic.done else None
     with step.commit() as writer:
         for row in rows:
             writer.event("generation", {"number": row.number, "summary": row.summary, "points": row.points})
@@ -35,58 +49,87 @@ def run_generations(step: ClaimedStep) -> None:
             total=search.generations,
             message=f"Generation {genetic.generation} of {search.generations}",
         )
-        if not genetic.done:
+        if result is None:
             search.state = genetic.state_json()
             search.save(update_fields=["state"])
             begin = genetic.generation
             writer.then("search.generations", f"generations:{begin}", Step.Queue.LIGHT, {"from": begin})
             return
         search.state = None
-        search.save(update_fields=["state"])
-        candidates = _candidates(search, problem, genetic)
-        if not candidates:
+        offered = _offer(search, problem, result)
+        search.save(update_fields=["state", "front", "proof"])
+        if not offered:
             writer.fail(f"No network met {search.latency_limit_ms:g} ms. Raise the limit, or search longer.")
             return
-        Candidate.objects.bulk_create(candidates)
         writer.progress(done=search.generations)
         writer.succeed(
-            f"{genetic.evaluations} networks scored; best {100 * candidates[0].accuracy:.1f} % "
-            f"at {candidates[0].latency_ms:.3g} ms."
+            f"{result.evaluations} networks scored; best {100 * offered[0].accuracy:.1f} % "
+            f"at {offered[0].latency_ms:.3g} ms."
         )
 
 
 def _problem(search: Search) -> Problem:
     try:
-        return load_problem(search.predictor, search.table)
+        return load_problem(search)
     except ValueError as error:
         raise StepFailedError(str(error)) from error
 
 
 def _restore(search: Search, problem: Problem) -> GeneticSearch:
+    """The search where the last step left it, or a new one whose first generation keeps the limits.
+
+    Raises StepFailedError, saying what is the nearest, when no network of the space can keep them.
+    """
     if search.state is not None:
-        return GeneticSearch.from_state(search.state, problem.space.canonical)
+        return GeneticSearch.from_state(search.state, problem.canonical)
     settings = Settings(population=search.population, generations=search.generations, seed=search.seed)
-    fastest = problem.summed_us.least()[1]
+    fastest = list(problem.devices[0].summed_us.least()[1])
+    genetic = _begin(problem, settings, fastest)
+    bounds = maxima(problem.limits)
+    if np.any(violation(problem.costs(genetic.ask()), bounds) == 0.0):
+        return genetic
+    reach = nearest(problem, settings, seeds=np.array([fastest], dtype=np.int64))
+    if reach.violation > 0.0:
+        raise StepFailedError(_out_of_reach(problem, reach))
+    return _begin(problem, settings, list(reach.genes))
+
+
+def _begin(problem: Problem, settings: Settings, seed: list[int]) -> GeneticSearch:
     return GeneticSearch(
-        problem.space.shape, problem.space.canonical, settings, columns=1, seeds=[list(fastest)]
+        problem.cardinalities, problem.canonical, settings, columns=len(problem.limits), seeds=[seed]
     )
+
+
+def _out_of_reach(problem: Problem, reach: Reach) -> str:
+    """Which limit binds, what the space reaches and the architecture that reaches it."""
+    architecture = Architecture(problem.space, reach.genes)
+    each = zip(problem.limits, reach.costs, strict=True)
+    reached = ", ".join(f"{limit.name} {_amount(limit, cost)}" for limit, cost in each)
+    limit = problem.limits[reach.binding or 0]
+    needed = _amount(limit, 1.005 * reach.costs[reach.binding or 0])  # still enough when rounded
+    return (
+        f"No network of this space keeps every limit. The nearest, {architecture.id}, reaches {reached}. "
+        f"What binds is {limit}: raise it to {needed} or more."
+    )
+
+
+def _amount(limit: Limit, value: float) -> str:
+    return f"{value:.3g} {limit.unit}" if limit.unit else f"{value:,.0f}".replace(",", " ")
 
 
 def _evolve(genetic: GeneticSearch, problem: Problem, search: Search) -> list[Generation]:
     """Runs up to BATCH generations and returns their rows."""
-    bounds = np.array([search.latency_limit_ms])
+    bounds = maxima(problem.limits)
     rows: list[Generation] = []
     while len(rows) < BATCH and len(population := genetic.ask()):
-        accuracy, latency = problem.accuracy(population), problem.latency_ms(population)
-        costs = latency[:, None]
-        genetic.tell(accuracy, violation(costs, bounds), costs)
-        summary = asdict(genetic.summaries[-1])
+        costs = problem.costs(population)
+        genetic.tell(problem.objective(population), violation(costs, bounds), costs)
         survivors = genetic.population
         rows.append(
             Generation(
                 search=search,
                 number=genetic.generation,
-                summary=summary,
+                summary=asdict(genetic.summaries[-1]),
                 points=_points(problem.latency_ms(survivors), problem.accuracy(survivors)),
             )
         )
@@ -97,53 +140,43 @@ def _points(latency: FloatArray, accuracy: FloatArray) -> list[list[float]]:
     return [[float(f"{x:.4g}"), round(float(y), 4)] for x, y in zip(latency, accuracy, strict=True)]
 
 
-def _candidates(search: Search, problem: Problem, genetic: GeneticSearch) -> list[Candidate]:
-    """The front's feasible architectures and the final population's best, by predicted accuracy."""
-    front = {scored.genes for scored in genetic.front}
-    bounds = np.array([search.latency_limit_ms])
-    final = [tuple(int(gene) for gene in row) for row in genetic.population]
-    genes = list(dict.fromkeys([*sorted(front), *final]))
-    population = np.array(genes, dtype=np.int64)
-    kept = violation(problem.latency_ms(population)[:, None], bounds) == 0
-    population = population[kept]
-    if len(population) == 0:
+def _offer(search: Search, problem: Problem, result: SearchResult) -> list[Candidate]:
+    """Saves the candidates and fills in the search's front and proof; nothing where no network was found."""
+    found = candidates(result.archive, OFFERED)
+    if result.refinement is not None:
+        search.proof = {
+            "neighbours": result.refinement.neighbours,
+            "steps": result.refinement.steps,
+            "evaluations": result.evaluations,
+        }
+    search.front = _front(problem, result.archive)
+    if not found:
         return []
-    order = np.argsort(-problem.accuracy(population), kind="stable")[:OFFERED]
-    population = population[order]
-    columns = features(problem.space, population)
-    mean = problem.accuracy(population)
-    low, high = problem.model.predict_interval(columns, 0.95)
-    summed = problem.summed_us(population)
+    offered = describe_candidates(search, problem, [one.genes for one in found])
+    on_front = {tuple(genes) for genes in result.archive.genes[result.archive.front].tolist()}
+    for candidate in offered:
+        candidate.on_front = tuple(candidate.genes) in on_front
+    return Candidate.objects.bulk_create(offered)
+
+
+def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
+    """The archive's front, fastest first: what a limit at `cost_ms` buys."""
+    rows = archive.front
+    if len(rows) == 0:
+        return []
+    places = np.linspace(0, len(rows) - 1, min(FRONT_POINTS, len(rows)))
+    kept = rows[np.unique(places.round().astype(np.int64))]
+    genes: IntArray = archive.genes[kept]
+    low, high = problem.model.predict_interval(features(problem.space, genes), 0.95)
+    latency, accuracy = problem.latency_ms(genes), problem.accuracy(genes)
     return [
-        _candidate(search, problem, rank, tuple(int(gene) for gene in row), front, values)
-        for rank, (row, *values) in enumerate(zip(population, mean, low, high, summed, strict=True), start=1)
+        {
+            "genes": genes[index].tolist(),
+            "cost_ms": float(f"{archive.costs[row, 0]:.5g}"),
+            "latency_ms": float(f"{latency[index]:.5g}"),
+            "accuracy": round(float(accuracy[index]), 5),
+            "low": round(float(low[index]), 5),
+            "high": round(float(high[index]), 5),
+        }
+        for index, row in enumerate(kept.tolist())
     ]
-
-
-def _candidate(
-    search: Search,
-    problem: Problem,
-    rank: int,
-    genes: tuple[int, ...],
-    front: set[tuple[int, ...]],
-    values: list[Any],
-) -> Candidate:
-    accuracy, low, high, summed_us = (float(value) for value in values)
-    architecture = Architecture(problem.space, genes)
-    fastest, slowest = problem.calibration.interval_us(summed_us)
-    return Candidate(
-        search=search,
-        rank=rank,
-        architecture_id=architecture.id,
-        genes=list(genes),
-        accuracy=accuracy,
-        accuracy_low=low,
-        accuracy_high=high,
-        latency_ms=problem.calibration.latency_us(summed_us) / 1000.0,
-        latency_low_ms=fastest / 1000.0,
-        latency_high_ms=slowest / 1000.0,
-        meets_limit=problem.calibration.probability_within(summed_us, search.latency_limit_ms * 1000.0),
-        multiply_adds=architecture.multiply_adds,
-        parameters=architecture.parameters,
-        on_front=genes in front,
-    )

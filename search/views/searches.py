@@ -6,7 +6,7 @@ import csv
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -15,7 +15,7 @@ from devices.runs.writing import finite
 from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
 from search.models import Candidate, Search
 from search.services.models import start_model
-from search.services.searches import latency_range, start_search
+from search.services.searches import keep_front_point, latency_range, start_search
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 
@@ -30,7 +30,8 @@ def search_list(request: HttpRequest) -> HttpResponse:
 def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
     if request.method == "POST" and form.is_valid():
-        return redirect(start_search(owner=request.user, **form.cleaned_data))
+        further = form.further()
+        return redirect(start_search(owner=request.user, further=further, **form.cleaned_data))
     context = {"form": form, "ranges": _ranges(request.user)}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
@@ -46,7 +47,9 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
         "search": search,
         "run": search.run,
         "candidates": candidates,
+        "further": search.further_limits.select_related("table__device"),
         "state": {
+            "front": front_state(search),
             "run": run_state(search.run),
             "limit_ms": search.latency_limit_ms,
             "generations": [{"number": row.number} | row.summary for row in generations],
@@ -60,6 +63,31 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "search/search.html", context)
+
+
+@require_POST
+def front_keep(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """Makes the chosen point of the front a candidate, and leads to it."""
+    search = _search(request, search_id)
+    index = request.POST.get("index", "")
+    if not index.isdecimal() or int(index) >= len(search.front or []):
+        raise Http404("The front has no such point.")
+    return redirect(keep_front_point(search, int(index)))
+
+
+def front_state(search: Search) -> dict[str, Any] | None:
+    """The front as the slider reads it: points, and the names of what their values are."""
+    if not search.front:
+        return None
+    space = search.predictor.space.load()
+    varied = [gene for gene in space.genes if len(gene.choices) > 1]
+    points = [
+        {name: value for name, value in point.items() if name != "genes"}
+        | {"values": [values[gene.name] for gene in varied]}
+        for point in search.front
+        for values in [space.values(point["genes"])]
+    ]
+    return {"labels": [gene.label for gene in varied], "points": points}
 
 
 @require_GET

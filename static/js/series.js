@@ -119,3 +119,18 @@ export function steadyBounds(previous, low, high) {
     max: Math.max(previous?.max ?? -Infinity, high <= 0 ? Math.min(0, ceiling) : ceiling),
   };
 }
+
+/**
+ * Index of the last point of a front, fastest first, that keeps a limit; the first where none does.
+ * @param {{cost_ms: number}[]} points
+ * @param {number} limit
+ */
+export function slowestWithin(points, limit) {
+  let [low, high] = [0, points.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (points[middle].cost_ms <= limit) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

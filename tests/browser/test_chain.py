@@ -123,6 +123,14 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     expect(candidates.first).to_contain_text("Candidate 1")
     assert candidates.count() > 1
 
+    # The slider reads the front without asking the server.
+    slider = page.locator("#target")
+    loosest = page.locator("[data-front-accuracy]").inner_text()
+    slider.evaluate("(it) => { it.value = it.min; it.dispatchEvent(new Event('input')); }")
+    expect(page.locator("[data-front-lost]")).not_to_have_text("0 points")
+    tightest = page.locator("[data-front-accuracy]").inner_text()
+    assert float(re.findall(r"[\d.]+", tightest)[0]) <= float(re.findall(r"[\d.]+", loosest)[0])
+
     # Train the best to the end, and download it.
     page.get_by_role("link", name="See the best candidate").click()
     page.get_by_label("Recipe").select_option("seconds-final")

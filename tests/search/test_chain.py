@@ -22,10 +22,11 @@ from devices.runs.services import pause, resume
 from search.models import QuickStart, Search, TrainedModel
 from search.services import quickstart
 from search.services.models import start_model
+from search.services.searches import keep_front_point, latency_range, load_problem
 from search.steps import model as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
-from tests.search.world import best_of, search_of, table_of, tiny_space
+from tests.search.world import best_of, roomy_space, search_of, table_of, tiny_space
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
 Work = Callable[..., int]
@@ -158,7 +159,14 @@ def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: User, wo
         owner, search.predictor, search.table, work, name="Impossible", latency_limit_ms=1e-6
     )
     assert impossible.run.status == Run.Status.FAILED
-    assert impossible.run.reason == "No network met 1e-06 ms. Raise the limit, or search longer."
+    assert impossible.run.reason.startswith("No network of this space keeps every limit. The nearest, ")
+    least, _ = latency_range(search.predictor.space.load(), search.table)
+    assert f"reaches latency on This machine {least:.3g} ms." in impossible.run.reason
+    assert "What binds is latency on This machine at most 1e-06 ms: raise it to" in impossible.run.reason
+    needed = float(impossible.run.reason.split()[-4])
+    assert least <= needed < 1.02 * least
+    assert not impossible.generation_rows.exists()
+    assert not impossible.candidates.exists()
 
 
 def test_candidates_are_distinct_ranked_and_within_the_limit(search: Search) -> None:
@@ -166,7 +174,8 @@ def test_candidates_are_distinct_ranked_and_within_the_limit(search: Search) -> 
     rows = list(search.candidates.all())
     assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
     assert len({row.architecture_id for row in rows}) == len(rows) > 1
-    assert [row.accuracy for row in rows] == sorted((row.accuracy for row in rows), reverse=True)
+    accuracies = [row.accuracy for row in rows]
+    assert accuracies == pytest.approx(sorted(accuracies, reverse=True), abs=1e-12)
     for row in rows:
         assert row.latency_ms <= search.latency_limit_ms
         assert row.latency_low_ms < row.latency_ms < row.latency_high_ms
@@ -190,6 +199,94 @@ def test_a_search_continued_step_by_step_ends_as_one_in_a_single_step(
     assert ranked[0] == ranked[1]
     summaries = [list(one.generation_rows.values_list("summary", flat=True)) for one in (search, again)]
     assert summaries[0] == summaries[1]
+
+
+def test_no_single_change_of_the_winner_is_better(search: Search) -> None:
+    problem, winner = load_problem(search), best_of(search)
+    around = problem.neighbours(winner.genes)
+    within = problem.latency_ms(around) <= search.latency_limit_ms
+    assert problem.accuracy(around[within]).max() <= winner.accuracy + 1e-12
+    assert search.proof is not None
+    assert search.proof["neighbours"] == len(around)
+
+
+def test_confidence_is_kept_and_costs_accuracy_at_most(search: Search, owner: User, work: Work) -> None:
+    limit = search.latency_limit_ms
+    sure = search_of(
+        owner, search.predictor, search.table, work, name="Sure", latency_limit_ms=limit, confidence=0.95
+    )
+    assert all(candidate.meets_limit >= 0.95 - 1e-9 for candidate in sure.candidates.all())
+    assert best_of(sure).accuracy <= best_of(search).accuracy
+    assert min(candidate.meets_limit for candidate in search.candidates.all()) < 0.95
+
+
+def test_caution_ranks_by_the_lower_end_of_the_interval(search: Search, owner: User, work: Work) -> None:
+    cautious = search_of(
+        owner,
+        search.predictor,
+        search.table,
+        work,
+        name="Cautious",
+        latency_limit_ms=search.latency_limit_ms,
+        cautious=True,
+    )
+    problem = load_problem(cautious)
+    lows = [float(problem.objective(np.array([row.genes]))[0]) for row in cautious.candidates.all()]
+    assert lows == sorted(lows, reverse=True)
+    assert all(low < row.accuracy for low, row in zip(lows, cautious.candidates.all(), strict=True))
+
+
+def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
+    search: Search, owner: User, work: Work
+) -> None:
+    other = table_of(owner, roomy_space(), device_name="The phone", slower=3.0)
+    least, greatest = latency_range(roomy_space(), other)
+    limit, parameters = (
+        (3 * least + greatest) / 4,
+        sorted(search.candidates.values_list("parameters", flat=True))[0],
+    )
+    both = search_of(
+        owner,
+        search.predictor,
+        search.table,
+        work,
+        name="Both",
+        further=[(other, limit)],
+        max_parameters=parameters,
+        max_multiply_adds=10**9,
+    )
+    assert both.run.status == Run.Status.SUCCEEDED, both.run.reason
+    problem = load_problem(both)
+    assert [str(one) for one in problem.limits][1].startswith("latency on The phone at most")
+    for row in both.candidates.all():
+        costs = problem.costs(np.array([row.genes]))[0]
+        assert row.latency_ms <= both.latency_limit_ms
+        assert costs[1] <= limit
+        assert costs[2] == row.multiply_adds
+        assert costs[3] == row.parameters <= parameters
+
+
+def test_the_front_answers_every_limit_and_its_points_become_candidates(
+    search: Search, signed_in: Client
+) -> None:
+    front = search.front
+    assert front is not None
+    costs, accuracies = ([point[name] for point in front] for name in ("cost_ms", "accuracy"))
+    assert costs == sorted(costs)
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] == pytest.approx(best_of(search).accuracy, abs=1e-5)
+    before = search.candidates.count()
+    kept = {keep_front_point(search, index).pk for index in range(len(front)) for _ in range(2)}
+    assert len(kept) == len(front)
+    assert search.candidates.count() >= max(before, len(front))
+    for candidate in search.candidates.filter(pk__in=kept):
+        assert candidate.on_front
+        assert candidate.latency_ms <= search.latency_limit_ms
+    address = f"/searches/{search.pk}/front/"
+    assert signed_in.post(address, {"index": "0"}).status_code == 302
+    assert signed_in.post(address, {"index": str(len(front))}).status_code == 404
+    assert signed_in.post(address, {"index": "-1"}).status_code == 404
+    assert signed_in.get(address).status_code == 405
 
 
 def test_quick_start_without_a_browser_prints_the_path_of_a_verified_file(

@@ -120,6 +120,48 @@ def test_a_limit_that_is_no_length_of_time_is_refused(
     assert "latency_limit_ms" in response.context["form"].errors
 
 
+@pytest.mark.parametrize(
+    ("other", "limit", "field", "said"),
+    [
+        (None, "2.5", "other_table", "Choose the device that this limit is for, or clear the limit."),
+        ("same", "2.5", "other_table", "This device is chosen above already. Choose another one."),
+        ("phone", "", "other_limit_ms", "Enter the limit in milliseconds on that device."),
+        ("phone", "0.0001", "other_limit_ms", "The fastest network of this space on this device takes"),
+        ("phone", "-1", "other_limit_ms", "greater than or equal to"),
+    ],
+)
+def test_a_wrong_second_device_is_refused_beside_its_field(
+    searchable: dict[str, Any], owner: User, other: str | None, limit: str, field: str, said: str
+) -> None:
+    phone = table_of(owner, device_name="The phone")
+    chosen = {None: "", "same": searchable["table"], "phone": phone.pk}[other]
+    form = SearchForm(searchable | {"other_table": chosen, "other_limit_ms": limit}, owner=owner)
+    assert not form.is_valid()
+    assert said in form.errors[field][0]
+
+
+def test_a_search_with_every_kind_of_limit_is_begun(
+    signed_in: Client, searchable: dict[str, Any], owner: User
+) -> None:
+    phone = table_of(owner, device_name="The phone")
+    more = {
+        "other_table": phone.pk,
+        "other_limit_ms": "5",
+        "confidence": "0.9",
+        "cautious": "on",
+        "max_parameters": "100000",
+    }
+    assert signed_in.post("/searches/new/", searchable | more).status_code == 302
+    search = Search.objects.get()
+    assert (search.confidence, search.cautious) == (0.9, True)
+    assert (search.max_multiply_adds, search.max_parameters) == (None, 100_000)
+    (further,) = search.further_limits.all()
+    assert (further.table, further.latency_limit_ms) == (phone, 5.0)
+    page = signed_in.get(search.get_absolute_url()).content.decode()
+    assert "Also on The phone" in page
+    assert signed_in.post("/searches/new/", searchable | {"confidence": "1.5"}).status_code == 422
+
+
 def test_the_form_shows_the_range_that_the_space_spans(signed_in: Client, searchable: dict[str, Any]) -> None:
     response = signed_in.get("/searches/new/")
     least, greatest = latency_range(Predictor.objects.get().space.load(), LatencyTable.objects.get())

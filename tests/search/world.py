@@ -4,6 +4,7 @@ that every stage leaves. Latencies and accuracies made up here stand in for meas
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -68,9 +69,23 @@ def roomy_space() -> SearchSpace:
     return tiny_space(**more)
 
 
-def table_of(owner: User, space: SearchSpace | None = None, work: Work | None = None) -> LatencyTable:
-    """A finished table: measured by `work`, else made up from the operators' sizes."""
+def table_of(
+    owner: User,
+    space: SearchSpace | None = None,
+    work: Work | None = None,
+    *,
+    device_name: str = "",
+    slower: float = 1.0,
+) -> LatencyTable:
+    """A finished table: measured by `work`, else made up from the operators' sizes, `slower` times so long.
+
+    It is this machine's unless a further device is named.
+    """
     device: Device = this_machine(owner)
+    if device_name:
+        device.pk, device.name = uuid.uuid4(), device_name
+        device._state.adding = True
+        device.save()
     table = build_table(device=device, space=space or tiny_space())
     if work is not None:
         work()
@@ -78,7 +93,7 @@ def table_of(owner: User, space: SearchSpace | None = None, work: Work | None = 
         table.run.steps.all().delete()
         entries = [TableEntry(table=table, key=key, samples_us=[]) for key in table.operator_keys]
         for entry in entries:
-            entry.add([5 + entry.operator.multiply_adds / 1e4] * 5)
+            entry.add([slower * (5 + entry.operator.multiply_adds / 1e4)] * 5)
         TableEntry.objects.bulk_create(entries)
         sums = np.linspace(50, 500, 10)
         table.calibration = asdict(calibrate(sums, 0.8 * sums + 3 + np.arange(10) % 2))

@@ -1,6 +1,7 @@
 /** A search: the population moving in the accuracy-latency plane, and how the generations improve. */
 import { figure } from "../charts.js";
 import { number, percent, quantity } from "../format.js";
+import { frontSlider } from "../front_slider.js";
 import { followPageRun } from "../run_panel.js";
 import { pageState } from "../state.js";
 import { announce } from "../toast.js";
@@ -24,7 +25,8 @@ const population = figure("population", {
   series: [
     { id: "cloud", label: "Population", draw: "points", slot: 1, radius: 3, predicted: true },
     { id: "candidates", label: "Candidates, 95 % interval", draw: "errors", slot: 5, predicted: true },
-    { id: "front", label: "Front of the candidates", draw: "line", slot: 4, predicted: true },
+    { id: "front", label: "Front", draw: "line", slot: 4, predicted: true },
+    { id: "picked", label: "Chosen below", draw: "points", slot: 2, radius: 7, predicted: true },
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
   blank: "The first generation is being scored.",
@@ -54,7 +56,7 @@ function drawPopulation() {
     x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.accuracy_low, high: 100 * item.accuracy_high,
     key: String(item.id), note: `candidate ${item.rank}`,
   })));
-  const front = candidates.filter((item) => item.on_front).sort((a, b) => a.latency_ms - b.latency_ms);
+  const front = state.front?.points ?? [];
   population?.set("front", front.map((item) => ({ x: item.latency_ms, y: 100 * item.accuracy })));
   if (candidates.length) {
     const best = candidates[0];
@@ -128,6 +130,12 @@ replay?.querySelector("[data-play]")?.addEventListener("click", () => {
 drawPopulation();
 drawGenerations();
 drawSlider();
+if (state.front) {
+  frontSlider(state.front, (point) => {
+    population?.set("picked", [{ x: point.latency_ms, y: 100 * point.accuracy, note: "chosen below" }]);
+    population?.draw();
+  });
+}
 population?.draw();
 progress?.draw();
 followPageRun({

@@ -71,6 +71,16 @@ def test_the_chance_to_meet_a_limit_grows_with_the_limit() -> None:
     assert found.probability_within(250, low) == pytest.approx(0.05, abs=1e-6)
 
 
+def test_a_quantile_is_the_limit_that_is_met_with_its_probability() -> None:
+    found = calibrate([100, 200, 300, 400, 500], [90, 170, 265, 330, 420])
+    summed = np.array([120.0, 250.0, 480.0])
+    for probability in (0.5, 0.8, 0.95):
+        limits = found.quantiles_us(summed, probability)
+        chances = [found.probability_within(one, limit) for one, limit in zip(summed, limits, strict=True)]
+        assert chances == pytest.approx([probability] * 3)
+    assert found.quantiles_us(summed, 0.5).tolist() == [found.latency_us(one) for one in summed]
+
+
 def test_few_networks_fit_a_scale_only_and_none_keep_the_sum() -> None:
     assert calibrate([], []) == Calibration.identity() or math.isnan(calibrate([], []).error_after)
     two = calibrate([100, 200], [50, 100])

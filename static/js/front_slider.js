@@ -1,0 +1,51 @@
+/** The slider over a search's front: the most accurate network for every latency limit, without asking the server. */
+import { number, percent, quantity } from "./format.js";
+import { slowestWithin } from "./series.js";
+
+/**
+ * @param {{labels: string[], points: any[]}} front fastest first
+ * @param {(point: any) => void} onPick
+ */
+export function frontSlider(front, onPick) {
+  const place = /** @type {HTMLElement | null} */ (document.querySelector("[data-front]"));
+  const slider = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[type=range]") ?? null);
+  if (!place || !slider || !front?.points.length) return;
+  const { labels, points } = front;
+  const best = points[points.length - 1];
+  slider.min = String(points[0].cost_ms);
+  slider.max = String(best.cost_ms);
+  slider.value = slider.max;
+
+  /** @param {string} name @param {string} text */
+  const write = (name, text) => {
+    const target = place.querySelector(`[data-${name}]`);
+    if (target) target.textContent = text;
+  };
+
+  function show() {
+    const target = Number(slider?.value);
+    const index = slowestWithin(points, target);
+    const point = points[index];
+    write("target", quantity(target, "ms", 3));
+    write("front-accuracy", percent(point.accuracy, 2));
+    write("front-interval", `95 % interval: ${percent(point.low, 1)} to ${percent(point.high, 1)}`);
+    write("front-latency", quantity(point.latency_ms, "ms", 3));
+    write("front-lost", `${number(100 * (best.accuracy - point.accuracy), 2)} points`);
+    slider?.setAttribute("aria-valuetext", `${quantity(target, "ms", 3)}: ${percent(point.accuracy, 2)}`);
+    const list = place?.querySelector("[data-front-values]");
+    list?.replaceChildren(...labels.map((label, at) => {
+      const pair = document.createElement("div");
+      const [term, value] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = label;
+      value.textContent = String(point.values[at]);
+      pair.append(term, value);
+      return pair;
+    }));
+    const chosen = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[name=index]") ?? null);
+    if (chosen) chosen.value = String(index);
+    onPick(point);
+  }
+
+  slider.addEventListener("input", show);
+  show();
+}
