@@ -17,8 +17,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 # file that refers to one that is missing.
 ANNOTATION = "chartjs-plugin-annotation"
 VENDORED = {
-    "vendor/bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
-    "vendor/bootstrap.min.css.map": "bootstrap/dist/css/bootstrap.min.css.map",
+    "vendor/bootstrap-reboot.min.css": "bootstrap/dist/css/bootstrap-reboot.min.css",
+    "vendor/bootstrap-reboot.min.css.map": "bootstrap/dist/css/bootstrap-reboot.min.css.map",
     "vendor/chart.umd.min.js": "chart.js/dist/chart.umd.min.js",
     "vendor/chart.umd.min.js.map": "chart.js/dist/chart.umd.min.js.map",
     f"vendor/{ANNOTATION}.min.js": f"{ANNOTATION}/dist/{ANNOTATION}.min.js",

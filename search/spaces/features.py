@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from search.spaces.gene import FloatArray, Gene, IntArray
@@ -15,9 +17,19 @@ def features(space: SearchSpace, population: IntArray) -> FloatArray:
     widths, depths and resolutions rather than differences. A categorical gene is one column per choice
     (one-hot), or a single column if there are just two choices.
     """
-    individuals = space.canonical(population)
-    columns = [_columns(gene)[individuals[:, index]] for index, gene in enumerate(space.genes)]
-    return np.concatenate(columns, axis=1)
+    table, genes, offsets = _layout(space.genes)
+    rows: FloatArray = table[space.canonical(population)[:, genes] + offsets]
+    return rows
+
+
+@lru_cache(maxsize=64)
+def _layout(genes: tuple[Gene, ...]) -> tuple[FloatArray, IntArray, IntArray]:
+    """Every column's values one after the other, and per column (d,) its gene and where its values begin."""
+    blocks = [_columns(gene) for gene in genes]
+    values = [column for block in blocks for column in block.T]
+    of_gene = [index for index, block in enumerate(blocks) for _ in block.T]
+    begins = np.cumsum([0, *(len(column) for column in values[:-1])], dtype=np.int64)
+    return np.concatenate(values), np.array(of_gene, dtype=np.int64), begins
 
 
 def _columns(gene: Gene) -> FloatArray:

@@ -19,7 +19,7 @@ from search.spaces import Architecture, features
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process
-from search.training.trainer import DivergedError, train
+from search.training.trainer import DivergedError, EpochResult, train
 
 FOLDS = 5
 FEWEST_FOR_QUALITY = 8
@@ -113,6 +113,12 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
     recipe = predictor.recipe.load()
     architecture = Architecture(predictor.space.load(), tuple(proposal.sample.genes))
     begun = time.monotonic()
+
+    def report_epoch(epoch: EpochResult) -> None:
+        with step.report() as writer:
+            facts = {"index": proposal.index, "epoch": epoch.number, "epochs": recipe.epochs}
+            writer.event("sample.epoch", facts)
+
     torch.manual_seed(predictor.seed)
     try:
         outcome = train(
@@ -122,6 +128,7 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
             size=architecture.values["resolution"],
             seed=predictor.seed,
             on_batch=step.check,
+            on_epoch=report_epoch,
         )
     except DivergedError as error:
         return {"status": Sample.Status.FAILED, "reason": str(error), "seconds": time.monotonic() - begun}

@@ -8,3 +8,15 @@ export function pageState(id = "state") {
   const block = document.getElementById(id);
   return block ? JSON.parse(block.textContent ?? "null") : null;
 }
+
+/** @param {{run: {status: string}}} state whether the run ended without a result */
+export const endedEarly = (state) => ["failed", "cancelled"].includes(state.run.status);
+
+/**
+ * What an empty chart says: that something is to come, or that the run ended without it.
+ * @param {{run: {status: string}}} state
+ * @param {string} coming
+ */
+export function blankText(state, coming) {
+  return endedEarly(state) ? "The run ended before there was anything to draw." : coming;
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -57,6 +58,37 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{port}", password[1], serving)
         assert serving.stop(signal.SIGINT) == 0
         assert "Traceback" not in serving.output, serving.output
+    finally:
+        serving.end()
+
+
+@dataclass
+class FurnishedSite:
+    """A running installation with something of everything; `addresses` holds its pages by name."""
+
+    address: str
+    addresses: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FurnishedSite]:
+    environment = installation(tmp_path_factory.mktemp("furnished"))
+    said = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", "from tests.browser.furnish import main; main()"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    ).stdout
+    addresses = json.loads(said.rpartition("ADDRESSES ")[2])
+    port = free_port()
+    serving = Serving(environment, port)
+    try:
+        serving.wait_until_open()
+        yield FurnishedSite(f"http://127.0.0.1:{port}", addresses)
+        assert serving.stop(signal.SIGINT) == 0
     finally:
         serving.end()
 

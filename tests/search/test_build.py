@@ -53,6 +53,9 @@ def test_a_build_trains_its_budget_and_ends_with_a_fitted_predictor(
     assert {proposal.chosen_for for proposal in proposals[6:]} <= {"exploration", "exploitation"}
     assert all(proposal.reason for proposal in proposals)
     assert all(0 < (proposal.sample.accuracy or 0) < 1 for proposal in proposals)
+    epochs = [event.data for event in predictor.run.events.filter(kind="sample.epoch")]
+    assert sorted(epoch["index"] for epoch in epochs) == list(range(9))
+    assert all((epoch["epoch"], epoch["epochs"]) == (1, 1) for epoch in epochs)
     assert predictor.fitted is not None
     assert predictor.quality is not None
     assert len(predictor.quality["scatter"]) == 9

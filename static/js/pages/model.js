@@ -4,7 +4,7 @@ import { duration, number, percent } from "../format.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { smooth } from "../series.js";
-import { pageState } from "../state.js";
+import { blankText, pageState } from "../state.js";
 
 const state = pageState();
 /** @type {Map<number, any>} */
@@ -20,7 +20,7 @@ const curve = (name, id, y, slot) => figure(id, {
     { id: "raw", label: "Each epoch", draw: "line", slot, faint: true, radius: 2 },
     { id: "smooth", label: "Smoothed", draw: "line", slot },
   ],
-  blank: "The first epoch is being trained.",
+  blank: blankText(state, "The first epoch is being trained."),
 });
 const accuracy = curve("validation-accuracy", "accuracy", { label: "Validation accuracy", unit: "%", most: 100 }, 3);
 const loss = curve("training-loss", "loss", { label: "Loss" }, 2);

@@ -4,7 +4,7 @@ import { number, percent } from "../format.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { bestSoFar } from "../series.js";
-import { pageState } from "../state.js";
+import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
 
 const state = pageState();
@@ -32,7 +32,7 @@ const sampleChart = figure("samples", {
     { id: "failed", label: "Failed", draw: "points", slot: 6, radius: 6 },
     { id: "best", label: "Best so far", draw: "steps", slot: 8 },
   ],
-  blank: "The first samples are being trained.",
+  blank: blankText(state, "The first samples are being trained."),
 });
 
 const errorChart = figure("error", {
@@ -40,7 +40,7 @@ const errorChart = figure("error", {
   x: { label: "Samples", whole: true },
   y: { label: "Mean absolute error", unit: "% points" },
   series: [{ id: "mae", label: "Held-out error", draw: "line", slot: 1, radius: 3 }],
-  blank: "Cross-validation starts when there are enough samples.",
+  blank: blankText(state, "Cross-validation starts when there are enough samples."),
 });
 
 const rankChart = figure("rank", {
@@ -51,7 +51,7 @@ const rankChart = figure("rank", {
     { id: "spearman", label: "Spearman", draw: "line", slot: 1, radius: 3 },
     { id: "kendall", label: "Kendall's tau", draw: "line", slot: 2, radius: 3 },
   ],
-  blank: "Cross-validation starts when there are enough samples.",
+  blank: blankText(state, "Cross-validation starts when there are enough samples."),
 });
 
 const scatterChart = figure("scatter", {
@@ -62,7 +62,7 @@ const scatterChart = figure("scatter", {
     { id: "ideal", label: "Equal", draw: "line", slot: 8, faint: true },
     { id: "points", label: "Held-out prediction, ± 1 deviation", draw: "errors", slot: 4, predicted: true },
   ],
-  blank: "Shown when the predictor is fitted to its last sample.",
+  blank: blankText(state, "Shown when the predictor is fitted to its last sample."),
 });
 
 /** Samples are numbered from 0 in the data and from 1 for people. @param {{index: number}} sample */
@@ -169,6 +169,9 @@ function drawAll() {
 
 drawAll();
 drawScatter(state.scatter ?? []);
+if (!samples.size && endedEarly(state)) {
+  for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.finding("No sample was trained");
+}
 for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.draw();
 followPageRun({
   "sample.proposed": (data) => {

@@ -3,7 +3,7 @@ import { figure } from "../charts.js";
 import { number, percent, quantity } from "../format.js";
 import { frontSlider } from "../front_slider.js";
 import { followPageRun } from "../run_panel.js";
-import { pageState } from "../state.js";
+import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
 
 const state = pageState();
@@ -29,7 +29,7 @@ const population = figure("population", {
     { id: "picked", label: "Chosen below", draw: "points", slot: 2, radius: 7, predicted: true },
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
-  blank: "The first generation is being scored.",
+  blank: blankText(state, "The first generation is being scored."),
   onPick: (key) => {
     const candidate = state.candidates.find((item) => String(item.id) === key);
     if (candidate) location.assign(candidate.url);
@@ -45,7 +45,7 @@ const progress = figure("generations", {
     { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
     { id: "best", label: "Best within the limit", draw: "line", slot: 4, predicted: true, radius: 2 },
   ],
-  blank: "No generation is scored yet.",
+  blank: blankText(state, "No generation is scored yet."),
 });
 
 function drawPopulation() {
@@ -130,6 +130,7 @@ replay?.querySelector("[data-play]")?.addEventListener("click", () => {
 drawPopulation();
 drawGenerations();
 drawSlider();
+if (!summaries.size && endedEarly(state)) for (const chart of [population, progress]) chart?.finding("No generation was scored");
 if (state.front) {
   frontSlider(state.front, (point) => {
     population?.set("picked", [{ x: point.latency_ms, y: 100 * point.accuracy, note: "chosen below" }]);

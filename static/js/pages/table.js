@@ -3,7 +3,7 @@ import { figure } from "../charts.js";
 import { number, percent } from "../format.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
-import { pageState } from "../state.js";
+import { blankText, pageState } from "../state.js";
 
 const state = pageState();
 const chart = figure("calibration", {
@@ -15,7 +15,7 @@ const chart = figure("calibration", {
     { id: "summed", label: "Sum of operators", draw: "points", slot: 2, predicted: true },
     { id: "predicted", label: "Calibrated", draw: "points", slot: 4, predicted: true },
   ],
-  blank: "Whole networks are timed after the operators.",
+  blank: blankText(state, "Whole networks are timed after the operators."),
 });
 
 function drawCalibration(points) {

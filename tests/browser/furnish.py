@@ -1,0 +1,106 @@
+"""Fills an installation with a finished and an unfinished example of everything; prints the pages' addresses.
+
+Run by `manage.py shell`; what it makes belongs to the account "ada".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+
+from devices.runs.execution import execute
+from devices.runs.models import Run, Step
+from devices.runs.writing import writing
+from search.models import Epoch, TrainedModel
+from search.services.models import start_model
+from search.services.quickstart import start_quickstart
+from tests.search.world import (
+    begin_predictor,
+    best_of,
+    finish,
+    predictor_of,
+    roomy_space,
+    search_of,
+    table_of,
+)
+
+PASSWORD = "a long pass phrase"
+
+
+def work(run_kinds: tuple[str, ...] = ("predictor", "search")) -> int:
+    ready = Step.objects.filter(
+        status=Step.Status.READY, run__status__in=Run.ACTIVE, run__kind__in=run_kinds
+    ).order_by("pk")
+    done = 0
+    while (step := ready.first()) is not None:
+        execute(step.pk)
+        done += 1
+    return done
+
+
+def trained(model: TrainedModel) -> TrainedModel:
+    """As a training leaves it; the figures are made up."""
+    for number in range(1, 21):
+        Epoch.objects.create(
+            model=model,
+            number=number,
+            loss=2.3 / number,
+            validation_accuracy=1 - 0.9 / (number + 1),
+            seconds=1.2,
+        )
+    model.validation_accuracy, model.test_accuracy, model.test_images = 0.957, 0.9611, 360
+    model.latency_ms, model.latency_p50_ms, model.max_difference = 0.187, 0.191, 2.1e-6
+    model.sha256, model.size_bytes, model.card = "5e" * 32, 123_456, "# Card\n"
+    model.file.save("model.pt", ContentFile(b"none"), save=False)
+    model.save()
+    finish(model.run)
+    return model
+
+
+def furnish(work: Callable[..., int]) -> dict[str, str]:
+    owner = get_user_model().objects.create_user("ada", password=PASSWORD)
+    space = roomy_space()
+    table = table_of(owner, space)
+    predictor = predictor_of(owner, work, space=space, samples=14)
+    search = search_of(owner, predictor, table, work)
+    impossible = search_of(owner, predictor, table, work, name="Impossible", latency_limit_ms=1e-6)
+    candidate = best_of(search)
+    model = trained(start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0))
+    begun = begin_predictor(owner, name="Begun")
+    failed = begin_predictor(owner, name="Failed")
+    with writing(failed.run_id) as writer:
+        writer.fail("Only 0 networks were trained without failing: a predictor needs at least 3.")
+    quickstart = start_quickstart(owner=owner)
+    for run in (begun.run, quickstart.run):
+        run.steps.all().delete()  # the workers of this installation leave them as they are
+    objects = {
+        "device": table.device,
+        "table": table,
+        "predictor": predictor,
+        "predictor-begun": begun,
+        "predictor-failed": failed,
+        "search": search,
+        "search-failed": impossible,
+        "candidate": candidate,
+        "model": model,
+        "quickstart": quickstart.run,
+    }
+    lists = {
+        "overview": "/",
+        "devices": "/devices/",
+        "device-new": "/devices/new/",
+        "predictors": "/predictors/",
+        "predictor-new": "/predictors/new/",
+        "searches": "/searches/",
+        "search-new": "/searches/new/",
+        "models": "/models/",
+        "password": "/account/password/",
+    }
+    return lists | {name: found.get_absolute_url() for name, found in objects.items()}
+
+
+def main() -> None:
+    print("ADDRESSES " + json.dumps(furnish(work)))
