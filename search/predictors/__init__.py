@@ -2,13 +2,14 @@
 
 Notation and array shapes, the same in every module of this room:
 
-    n, m, d     samples told, points predicted, feature columns genes       (g,) or population (n, g), int64:
-    indices into each gene's choices, canonical X           (n, d) features in 0..1: an ordinal gene is one
-    column, a categorical gene one column a choice y           (n,) measured accuracies, any finite unit;
-    fractions of 1 throughout the application z           (n,) accuracies after the output warp:
-    dimensionless, mean 0 and standard deviation 1 U           (n, d + o) features after input warps and
-    length scales: the kernel sees distances in U (kernel.py) K           (n, n) covariance of z, noise
-    included; L its lower Cholesky factor alpha       (n,) inv(K) z
+    n, m, d     samples told, points predicted, feature columns
+    genes       (g,) or population (n, g), int64: indices into each gene's choices, canonical
+    X           (n, d) features in 0..1: an ordinal gene is one column, a categorical gene one column a choice
+    y           (n,) measured accuracies, any finite unit; fractions of 1 throughout the application
+    z           (n,) accuracies after the output warp: dimensionless, mean 0 and standard deviation 1
+    U           (n, d + o) features after input warps and length scales: the kernel sees distances in U
+    K           (n, n) covariance of z, noise included; L is its lower Cholesky factor
+    alpha       (n,) inv(K) z
 
 Everything is double precision and deterministic; whatever is random takes a `numpy.random.Generator`.
 """
@@ -25,6 +26,7 @@ from search.predictors.quality import (
 )
 from search.predictors.relevance import PartialDependence, gene_relevance, partial_dependence
 from search.predictors.sampler import Proposal, Sampler, SamplerSettings
+from search.predictors.samples import all_alike
 from search.predictors.space_view import GridView, SpaceView
 from search.predictors.transfer import with_source
 
@@ -39,6 +41,7 @@ __all__ = [
     "Sampler",
     "SamplerSettings",
     "SpaceView",
+    "all_alike",
     "cross_validate",
     "gene_relevance",
     "learning_curve",

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
 from search.predictors.gaussian_process import GaussianProcess
-from search.predictors.samples import checked_samples
+from search.predictors.samples import all_alike, checked_samples
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -93,6 +93,11 @@ def cross_validate(
     predicted, deviation, rank = np.empty(n), np.empty(n), np.empty(n)
     for index in range(folds):
         inside, outside = fold != index, fold == index
+        if all_alike(accuracies[inside]):  # the one number they are is all that these samples say
+            alike = accuracies[inside][0]
+            predicted[outside], deviation[outside] = alike, 0.0
+            rank[outside] = 0.5 * (1.0 + np.sign(accuracies[outside] - alike))
+            continue
         model = GaussianProcess.fit(features[inside], accuracies[inside], bounds=bounds, start=whole)
         mean, spread = model.latent(features[outside])
         spread = np.sqrt(spread**2 + model.noise)

@@ -31,9 +31,14 @@ def checked_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, Flo
             raise ValueError(f"Sample {row}'s {name} is not a finite number; leave failed trainings out.")
     if features.min() < -1e-9 or features.max() > 1.0 + 1e-9:
         raise ValueError(f"Features must lie in 0..1, not {features.min():g}..{features.max():g}.")
-    if np.ptp(accuracies) <= 1e-12 * max(1.0, float(np.abs(accuracies).max())):
+    if all_alike(accuracies):
         raise ValueError(
             f"All {len(accuracies)} accuracies are {accuracies[0]:g}, so nothing can be learned from them. "
             "Look at the recipe, or train more architectures."
         )
     return np.clip(features, 0.0, 1.0), accuracies
+
+
+def all_alike(accuracies: FloatArray) -> bool:
+    """Whether accuracies (n,) are one number but for rounding, so that nothing can be learned from them."""
+    return bool(np.ptp(accuracies) <= 1e-12 * max(1.0, float(np.abs(accuracies).max())))

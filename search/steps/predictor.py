@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from devices.runs.steps import ClaimedStep, StepFailedError
 from devices.runs.writing import RunWriter
 from search.models import Predictor, Proposal, QualityPoint, Sample
-from search.predictors import CrossValidation, GaussianProcess, cross_validate
+from search.predictors import CrossValidation, GaussianProcess, all_alike, cross_validate
 from search.services import predictors
 from search.spaces import Architecture, features
 from search.training.datasets import load_training
@@ -81,6 +81,11 @@ def fit(step: ClaimedStep) -> None:
             f"Only {len(accuracies)} networks were trained without failing: a predictor needs at least 3. "
             "Choose a larger budget, or look at the reasons beside the failed samples."
         )
+    if all_alike(accuracies):
+        raise StepFailedError(
+            f"All {len(accuracies)} networks reached the same accuracy, {100 * accuracies[0]:.2f} %: "
+            "there is nothing to learn from. Choose a shorter recipe or a harder data set."
+        )
     space = predictor.space.load()
     with threadpool_limits(1):
         rows = features(space, genes)
@@ -146,7 +151,7 @@ def _quality_point(predictor: Predictor, known: int) -> QualityPoint | None:
         return None
     genes, accuracies = predictors.training_set(predictor, known)
     done = predictor.quality_points.filter(samples=len(accuracies)).exists()
-    if done or len(accuracies) < FEWEST_FOR_QUALITY:
+    if done or len(accuracies) < FEWEST_FOR_QUALITY or all_alike(accuracies):
         return None
     rows = features(predictor.space.load(), genes)
     return _point(predictor, _cross_validate(predictor, rows, accuracies))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,6 +133,19 @@ def test_a_training_that_keeps_crashing_is_a_failed_sample_too(
     lost = predictor.proposals.get(index=2).sample
     assert lost.status == Sample.Status.FAILED
     assert "failed 3 times: MemoryError: too large" in lost.reason
+
+
+def test_trainings_that_all_reach_the_same_accuracy_end_with_what_to_do(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "train", lambda *args, **options: SimpleNamespace(validation_accuracy=0.9))
+    predictor = begin(budget=20)
+    work()
+    run = ended(predictor).run
+    assert run.done == 20
+    assert run.status == Run.Status.FAILED
+    assert run.reason.startswith("All 20 networks reached the same accuracy, 90.00 %")
+    assert "Choose a shorter recipe or a harder data set" in run.reason
 
 
 def test_too_few_successes_fail_the_run_with_what_to_do(

@@ -94,6 +94,11 @@ def test_senseless_numbers_of_folds_are_refused(folds: int) -> None:
         cross_validate(X, Y, folds=folds, rng=np.random.default_rng(0))
 
 
-def test_folds_whose_samples_are_all_equal_are_refused_in_plain_words() -> None:
-    with pytest.raises(ValueError, match=r"All 2 accuracies are 0\.5"):
-        cross_validate(X[:3], [0.5, 0.5, 0.9], folds=3, rng=np.random.default_rng(0))
+@pytest.mark.parametrize("odd", [0.1, 0.91])
+def test_one_sample_unlike_all_others_is_judged_and_not_an_error(odd: float) -> None:
+    accuracies = np.append(np.full(11, 0.9), odd)
+    rows = np.random.default_rng(0).random((12, 4))
+    found = cross_validate(rows, accuracies, folds=12, rng=np.random.default_rng(0), bounds=(0.0, 1.0))
+    assert found.predicted[-1] == 0.9
+    assert found.rank[-1] in (0.0, 1.0)
+    assert np.isfinite(found.quality.mae)
