@@ -67,6 +67,20 @@ class PredictorForm(forms.Form):
         help_text="How many of them are spread evenly (a Sobol sequence) before the predictor chooses.",
     )
     seed = seed_field()
+    stop_error = forms.FloatField(
+        label="Stop at an error of",
+        required=False,
+        min_value=0.01,
+        max_value=50,
+        help_text="Points of accuracy: enough when the cross-validated mean error is that small.",
+    )
+    stop_minutes = forms.IntegerField(
+        label="Stop after",
+        required=False,
+        min_value=1,
+        max_value=100_000,
+        help_text="Minutes. What is trained by then makes the predictor.",
+    )
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,6 +103,8 @@ class PredictorForm(forms.Form):
                 f"The initial design alone trains {initial} networks. "
                 f"Raise the budget to at least {initial}, or make the initial design smaller.",
             )
+        if cleaned.get("stop_error") is not None:
+            cleaned["stop_error"] /= 100.0  # points to a share
         if "space" in cleaned and "dataset" in cleaned:
             cleaned["space"] = space_for(cleaned["space"], cleaned["dataset"])
         return cleaned

@@ -106,8 +106,13 @@ class Predictor(models.Model):
         help_text="A proposal waits for all but this many of the trainings before it, whatever their order: "
         "so the same seed gives the same predictor on any number of workers."
     )
+    stop_error = models.FloatField(
+        null=True, help_text="Stops when the cross-validated mean absolute error, 0 to 1, is at most this."
+    )
+    stop_minutes = models.PositiveIntegerField(null=True, help_text="Stops after so long at work.")
     fitted = models.JSONField(null=True)
     quality = models.JSONField(null=True)
+    genes = models.JSONField(null=True, help_text="What was learned about each hyperparameter.")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()

@@ -18,7 +18,7 @@ from django.db import transaction
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
 from devices.runs.writing import RunWriter
-from search.models import Predictor, Proposal, Sample
+from search.models import Predictor, Proposal, QualityPoint, Sample
 from search.predictors import GridView, Sampler, SamplerSettings
 from search.predictors import Proposal as Proposed
 from search.services.catalogue import remember_recipe, remember_space
@@ -36,9 +36,16 @@ def start_predictor(
     budget: int,
     initial: int,
     seed: int,
+    stop_error: float | None = None,
+    stop_minutes: int | None = None,
     parent: Run | None = None,
 ) -> Predictor:
-    """Begins a build: `budget` trainings, the first `initial` of them spread by a Sobol sequence."""
+    """Begins a build: at most `budget` trainings, the first `initial` of them spread by a Sobol sequence.
+
+    It ends before when the cross-validated mean error, 0 to 1, is at most `stop_error`, or after
+    `stop_minutes`. A build with the settings of an earlier one and a larger budget continues that one: the
+    same networks are proposed, and those that are trained are not trained again.
+    """
     run = start_run(
         owner=owner,
         kind="predictor",
@@ -59,6 +66,8 @@ def start_predictor(
         seed=seed,
         budget=budget,
         initial=initial,
+        stop_error=stop_error,
+        stop_minutes=stop_minutes,
         in_flight=settings.TRAIN_WORKERS + 1,
     )
 
@@ -155,6 +164,15 @@ def go_on(writer: RunWriter, predictor: Predictor) -> None:
             writer.then("predictor.fit", "predictor.fit", Step.Queue.LIGHT)
     elif all(finished[: max(asked - predictor.in_flight + 1, 0)]):
         writer.then("predictor.propose", f"propose:{asked}", Step.Queue.LIGHT, {"index": asked})
+
+
+def reason_to_stop(predictor: Predictor, run: Run, latest: QualityPoint | None) -> str | None:
+    """Why a build has enough before its budget is used up, as a sentence; None where it has not."""
+    if predictor.stop_error is not None and latest is not None and latest.mae <= predictor.stop_error:
+        return f"The mean error of {100 * latest.mae:.2f} points is small enough."
+    if predictor.stop_minutes is not None and (run.seconds or 0.0) >= 60 * predictor.stop_minutes:
+        return f"The {predictor.stop_minutes} minutes are over."
+    return None
 
 
 def training_set(predictor: Predictor, first: int | None = None) -> tuple[Any, Any]:

@@ -13,9 +13,16 @@ from threadpoolctl import threadpool_limits
 from devices.runs.steps import ClaimedStep, StepFailedError
 from devices.runs.writing import RunWriter
 from search.models import Predictor, Proposal, QualityPoint, Sample
-from search.predictors import CrossValidation, GaussianProcess, all_alike, cross_validate
+from search.predictors import (
+    CrossValidation,
+    GaussianProcess,
+    all_alike,
+    cross_validate,
+    gene_relevance,
+    partial_dependence,
+)
 from search.services import predictors
-from search.spaces import Architecture, features
+from search.spaces import Architecture, SearchSpace, features
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process
@@ -23,6 +30,7 @@ from search.training.trainer import DivergedError, EpochResult, train
 
 FOLDS = 5
 FEWEST_FOR_QUALITY = 8
+AVERAGED_OVER = 128  # networks that partial dependence is averaged over
 
 
 def propose(step: ClaimedStep) -> None:
@@ -44,6 +52,10 @@ def propose(step: ClaimedStep) -> None:
         if point is not None:
             point.save()
             writer.event("quality", point.as_json())
+        reason = predictors.reason_to_stop(predictor, step.run, point)
+        if reason is not None and writer.run.can_stop_early:
+            writer.event("log", {"level": "info", "text": reason})
+            writer.request_stop()
         predictors.go_on(writer, predictor)
 
 
@@ -91,8 +103,10 @@ def fit(step: ClaimedStep) -> None:
         rows = features(space, genes)
         model = GaussianProcess.fit(rows, accuracies, bounds=(0.0, 1.0))
         held_out = _cross_validate(predictor, rows, accuracies)
+        learned = _learned(space, model, predictor.seed)
     with step.commit() as writer:
         predictor.fitted = model.to_json()
+        predictor.genes = learned
         predictor.quality = asdict(held_out.quality) | {
             "scatter": [
                 [float(measured), float(predicted), float(deviation)]
@@ -101,7 +115,7 @@ def fit(step: ClaimedStep) -> None:
                 )
             ]
         }
-        predictor.save(update_fields=["fitted", "quality"])
+        predictor.save(update_fields=["fitted", "quality", "genes"])
         point = _point(predictor, held_out)
         if not predictor.quality_points.filter(samples=point.samples).exists():
             point.save()
@@ -110,6 +124,31 @@ def fit(step: ClaimedStep) -> None:
             f"{len(accuracies)} samples; "
             f"mean error {100 * held_out.quality.mae:.2f} points on held-out samples."
         )
+
+
+def _learned(space: SearchSpace, model: GaussianProcess, seed: int) -> list[dict[str, Any]]:
+    """Relevance and partial dependence of every hyperparameter that varies, the most relevant first."""
+    view = predictors.view(space)
+    population = space.sample(np.random.default_rng([seed, 1]), AVERAGED_OVER)
+    relevance = gene_relevance(model, view, population)
+    found = []
+    for index in np.argsort(-relevance, kind="stable").tolist():
+        gene = space.genes[index]
+        if len(gene.choices) < 2:
+            continue
+        curve = partial_dependence(model, view, index, population)
+        found.append(
+            {
+                "name": gene.name,
+                "label": gene.label,
+                "relevance": round(float(relevance[index]), 5),
+                "choices": list(gene.choices),
+                "mean": curve.mean.round(5).tolist(),
+                "low": curve.low.round(5).tolist(),
+                "high": curve.high.round(5).tolist(),
+            }
+        )
+    return found
 
 
 def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def predictor_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def predictor_new(request: HttpRequest) -> HttpResponse:
-    form = PredictorForm(request.POST or None, owner=request.user)
+    form = PredictorForm(request.POST or None, initial=_continued(request), owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_predictor(owner=request.user, **form.cleaned_data))
     context = {"form": form, "estimate": cost_sentence()}
@@ -50,6 +50,7 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
             "budget": predictor.budget,
             "samples": [sample_state(proposal) for proposal in reversed(proposals)],
             "quality": [point.as_json() for point in predictor.quality_points.all()],
+            "genes": predictor.genes or [],
             "scatter": [
                 {"measured": measured, "predicted": predicted, "deviation": deviation}
                 for measured, predicted, deviation in quality.get("scatter", [])
@@ -81,6 +82,25 @@ def predictor_csv(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     for proposal in predictor.proposals.select_related("sample").order_by("index").iterator():
         writer.writerow(sample_state(proposal) | space.values(proposal.sample.genes))
     return response
+
+
+def _continued(request: HttpRequest) -> dict[str, Any]:
+    """What the form begins with when an earlier build is continued: its settings and twice its budget."""
+    try:
+        earlier_id = UUID(request.GET.get("continue", ""))
+    except ValueError:
+        return {}
+    earlier = _predictor(request, earlier_id)
+    budget = 2 * earlier.budget
+    return {
+        "name": f"{earlier.name[:60]}, {budget} samples",
+        "space": earlier.space.name,
+        "dataset": earlier.dataset,
+        "recipe": earlier.recipe.name,
+        "budget": budget,
+        "initial": earlier.initial,
+        "seed": earlier.seed,
+    }
 
 
 def sample_state(proposal: Proposal) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from chamnet_web.accounts.models import User
 from devices.runs.models import Run, Step
@@ -16,7 +18,7 @@ from search.models import Predictor, Sample
 from search.steps import predictor as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
-from tests.search.world import begin_predictor
+from tests.search.world import begin_predictor, tiny_space
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
 Work = Callable[..., int]
@@ -161,6 +163,65 @@ def test_too_few_successes_fail_the_run_with_what_to_do(
     assert run.status == Run.Status.FAILED
     assert run.reason.startswith("Only 0 networks were trained without failing")
     assert "Choose a larger budget" in run.reason
+
+
+def test_a_build_stops_when_its_error_is_small_enough(begin: Callable[..., Predictor], work: Work) -> None:
+    predictor = begin(budget=30, stop_error=0.5)
+    work()
+    predictor = ended(predictor)
+    assert predictor.run.status == Run.Status.SUCCEEDED
+    assert 8 <= predictor.proposals.count() < 30
+    said = [event.data["text"] for event in predictor.run.events.filter(kind="log")]
+    assert any("small enough" in text for text in said)
+
+
+def test_a_build_stops_when_its_time_is_over(begin: Callable[..., Predictor], work: Work) -> None:
+    predictor = begin(budget=30, stop_minutes=1)
+    work(at_most=10)
+    Run.objects.filter(pk=predictor.run_id).update(started_at=timezone.now() - timedelta(minutes=2))
+    work()
+    predictor = ended(predictor)
+    assert predictor.run.status == Run.Status.SUCCEEDED
+    assert predictor.proposals.count() < 30
+
+
+def test_a_larger_budget_continues_an_earlier_build(
+    begin: Callable[..., Predictor], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = begin(budget=7)
+    work()
+    trained: list[int] = []
+    real = steps._train
+
+    def count(step: Any, predictor: Any, proposal: Any) -> Any:
+        trained.append(proposal.index)
+        return real(step, predictor, proposal)
+
+    monkeypatch.setattr(steps, "_train", count)
+    later = begin(name="More", budget=10)
+    work()
+    assert architectures(later)[:7] == architectures(earlier)
+    assert sorted(trained) == [7, 8, 9]
+
+
+def test_a_fitted_predictor_knows_what_each_hyperparameter_does(
+    begin: Callable[..., Predictor], work: Work
+) -> None:
+    predictor = begin()
+    work()
+    genes = ended(predictor).genes
+    assert genes is not None
+    varied = {gene.name for gene in tiny_space().genes if len(gene.choices) > 1}
+    assert {gene["name"] for gene in genes} == varied
+    shares = [gene["relevance"] for gene in genes]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1.0, abs=1e-3)
+    for gene in genes:
+        assert len(gene["mean"]) == len(gene["choices"])
+        assert all(
+            low <= mean <= high
+            for low, mean, high in zip(*(gene[name] for name in ("low", "mean", "high")), strict=True)
+        )
 
 
 def test_stopping_early_keeps_a_usable_predictor(begin: Callable[..., Predictor], work: Work) -> None:

@@ -49,6 +49,9 @@ PREDICTOR = {
         ({"seed": "-1"}, "seed", "greater than or equal to 0"),
         ({"seed": "99999999999"}, "seed", "less than or equal to"),
         ({"name": " "}, "name", "required"),
+        ({"stop_error": "0"}, "stop_error", "greater than or equal to 0.01"),
+        ({"stop_error": "nan"}, "stop_error", "Enter a number"),
+        ({"stop_minutes": "0"}, "stop_minutes", "greater than or equal to 1"),
     ],
 )
 def test_a_wrong_predictor_is_refused_beside_the_field(
@@ -78,6 +81,23 @@ def test_a_right_predictor_is_begun(signed_in: Client) -> None:
     assert predictor.space.load() == preset("chamnet-mobile-small", classes=10, in_channels=1)
     assert (predictor.budget, predictor.initial, predictor.recipe.name) == (24, 8, "seconds")
     assert predictor.run.steps.get().kind == "predictor.propose"
+
+
+def test_continuing_fills_the_form_with_the_earlier_settings_and_twice_the_budget(
+    client: Client, signed_in: Client, owner: User, stranger: User, work: Work
+) -> None:
+    earlier = predictor_of(owner, work, samples=12)
+    address = f"/predictors/new/?continue={earlier.pk}"
+    form = signed_in.get(address).context["form"]
+    assert form.initial["name"] == "Digits, 24 samples"
+    assert (form.initial["budget"], form.initial["seed"]) == (24, 0)
+    begun = signed_in.post("/predictors/new/", form.initial | {"stop_error": "1.5", "stop_minutes": "30"})
+    assert begun.status_code == 302
+    later = Predictor.objects.get(name="Digits, 24 samples")
+    assert (later.stop_error, later.stop_minutes) == (pytest.approx(0.015), 30)
+    assert signed_in.get("/predictors/new/?continue=nonsense").status_code == 200
+    client.force_login(stranger)
+    assert client.get(address).status_code == 404
 
 
 @pytest.fixture

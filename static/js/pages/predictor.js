@@ -1,6 +1,7 @@
 /** A predictor being built: every sample as a point, what is training, how good it has become. */
 import { figure } from "../charts.js";
 import { number, percent } from "../format.js";
+import { geneCharts } from "../gene_charts.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { bestSoFar } from "../series.js";
@@ -173,6 +174,7 @@ if (!samples.size && endedEarly(state)) {
   for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.finding("No sample was trained");
 }
 for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.draw();
+geneCharts(state.genes ?? []);
 followPageRun({
   "sample.proposed": (data) => {
     change(data, samples.get(data.index)?.status ?? "waiting");
