@@ -239,9 +239,10 @@ def usable_tables(owner: Any) -> QuerySet[LatencyTable]:
 def cost_sentence() -> str:
     """What a build will cost, before it is begun, in terms a person can multiply."""
     workers = settings.TRAIN_WORKERS
+    at_a_time = "1 network trains" if workers == 1 else f"{workers} networks train"
     return (
-        f"{workers} networks train at a time here. A sample with the recipe “seconds” takes a few seconds "
-        "on one core, one with “minutes” about a minute."
+        f"{at_a_time} at a time here. A sample with the recipe “seconds” takes a few seconds on one core, "
+        "one with “minutes” about a minute."
     )
 
 

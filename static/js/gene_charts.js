@@ -10,12 +10,12 @@ export function geneCharts(genes) {
   if (!genes.length || !select) return;
   const relevance = figure("relevance", {
     name: "relevance",
-    x: { label: "Hyperparameter", type: "category", categories: genes.map((gene) => gene.label) },
+    x: { label: "Hyperparameter", type: "category", categories: genes.map((gene) => gene.name) },
     y: { label: "Share of the variation", unit: "%" },
     series: [{ id: "share", label: "Share of the predicted accuracy's variation", draw: "bars", slot: 4 }],
   });
-  relevance?.set("share", genes.map((gene) => ({ x: gene.label, y: 100 * gene.relevance, key: gene.name })));
-  relevance?.finding(`The ${genes[0].label} accounts for ${percent(genes[0].relevance, 0)} of the predicted variation`);
+  relevance?.set("share", genes.map((gene) => ({ x: gene.name, y: 100 * gene.relevance, key: gene.name, note: gene.label })));
+  relevance?.finding(`“${genes[0].label}” accounts for ${percent(genes[0].relevance, 0)} of the predicted variation`);
   relevance?.draw();
 
   const dependence = figure("dependence", {
@@ -32,7 +32,7 @@ export function geneCharts(genes) {
     dependence?.set("range", gene.choices.map((x, at) => ({ x, y: null, low: 100 * gene.low[at], high: 100 * gene.high[at] })));
     dependence?.set("mean", gene.choices.map((x, at) => ({ x, y: 100 * gene.mean[at] })));
     const best = gene.mean.indexOf(Math.max(...gene.mean));
-    dependence?.finding(`On average ${gene.label} ${gene.choices[best]} is best: ${percent(gene.mean[best], 2)}, ${percent(Math.min(...gene.mean), 2)} at worst`);
+    dependence?.finding(`“${gene.label}” is best at ${gene.choices[best]} on average: ${percent(gene.mean[best], 2)}, ${percent(Math.min(...gene.mean), 2)} at worst`);
     dependence?.draw();
   }
   select.addEventListener("change", show);
