@@ -80,8 +80,9 @@ class Archive:
 
     def keys(self, population: IntArray) -> list[bytes]:
         """One hashable key per individual (n, genes); equal individuals, equal keys."""
-        packed = population.astype(self._packing).tobytes()
-        return [packed[start : start + self._width] for start in range(0, len(packed), self._width)]
+        packed = np.ascontiguousarray(population, dtype=self._packing).view(f"V{self._width}")
+        found: list[bytes] = packed.ravel().tolist()
+        return found
 
     def unseen(self, population: IntArray, besides: set[bytes] | None = None) -> BoolArray:
         """Which individuals (n, genes) are not archived and not repeats of earlier rows: (n,).

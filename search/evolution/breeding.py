@@ -32,7 +32,7 @@ def breed(
     the best, being the best of their cost.
     """
     scores = fitness(archive.objective[members], archive.violation[members])
-    average, best = float(scores.mean()), float(scores.max())
+    average, best = float(scores.sum()) / len(scores), float(scores.max())
     positions = rng.integers(0, len(members), (2, 2, settings.population)).min(axis=0)
     parents, better = members[positions], scores[positions].max(axis=0)
     on_front = round(settings.front_share * settings.population) if len(archive.front) > 1 else 0
@@ -44,8 +44,8 @@ def breed(
     children = crossover(rng, archive.genes[parents[0]], archive.genes[parents[1]], crossing)
     return Brood(
         offspring=mutate(rng, children, cardinalities, mutating),
-        crossover_rate=float(crossing.mean()),
-        mutation_rate=float(mutating.mean()),
+        crossover_rate=float(crossing.sum()) / len(crossing),
+        mutation_rate=float(mutating.sum()) / len(mutating),
     )
 
 

@@ -283,7 +283,7 @@ class GeneticSearch:
             best=float(known.max()) if len(known) else None,
             mean=mean if len(known) else None,
             std=math.sqrt(variance) if len(known) else None,
-            feasible_share=float(np.mean(archive.violation[rows] == 0.0)),
+            feasible_share=float(np.count_nonzero(archive.violation[rows] == 0.0)) / max(len(rows), 1),
             least_violation=least if math.isfinite(least) else None,
             diversity=diversity(self.population, self._cardinalities),
             crossover_rate=None if self._rates is None else self._rates[0],

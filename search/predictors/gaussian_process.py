@@ -25,7 +25,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
-from search.predictors.kernel import Kernel, graded_columns
+from search.predictors.kernel import Kernel, against, graded_columns
 from search.predictors.likelihood import Theta, most_probable
 from search.predictors.samples import checked_samples
 from search.predictors.warping import OutputWarp, fitted_warp, robust_scale
@@ -184,12 +184,16 @@ class GaussianProcess:
         points = np.asarray(X, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != self.X.shape[1]:
             raise ValueError(f"Expected points of {self.X.shape[1]} features, got an array {points.shape}.")
-        return self.kernel.covariance(self.kernel.embed(points), self.U)
+        return self.kernel.covariance_with(self.kernel.embed(points), self._against_samples)
 
     @cached_property
     def U(self) -> FloatArray:
         """Trusted samples in the kernel's coordinates (n, d)."""
         return self.kernel.embed(self.X[self.trusted])
+
+    @cached_property
+    def _against_samples(self) -> FloatArray:
+        return against(self.U)
 
     @cached_property
     def z(self) -> FloatArray:

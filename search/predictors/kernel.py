@@ -62,7 +62,19 @@ class Kernel:
 
     def covariance(self, U: FloatArray, V: FloatArray) -> FloatArray:
         """Covariance (n, m) of embedded points U (n, d + o) and V (m, d + o)."""
-        k, _ = self.matern_and_slope(squared_distances(U, V))
+        return self.covariance_with(U, against(V))
+
+    def covariance_with(self, U: FloatArray, prepared: FloatArray) -> FloatArray:
+        """As `covariance`, with `against(V)` for V: what many calls with one V need to work out only once."""
+        root = squared_distances_with(U, prepared)
+        np.sqrt(np.multiply(root, 5.0, out=root), out=root)
+        k = np.exp(-root)
+        k *= self.signal
+        polynomial = root / 3.0
+        polynomial += 1.0
+        polynomial *= root
+        polynomial += 1.0
+        k *= polynomial
         k += CONSTANT
         return k
 
@@ -92,8 +104,19 @@ def graded_columns(X: FloatArray) -> IntArray:
 
 def squared_distances(U: FloatArray, V: FloatArray) -> FloatArray:
     """Squared Euclidean distances (n, m) between the rows of U (n, k) and V (m, k)."""
-    q = U @ V.T
-    q *= -2.0
-    q += np.einsum("ij,ij->i", U, U)[:, None]
-    q += np.einsum("ij,ij->i", V, V)[None, :]
+    return squared_distances_with(U, against(V))
+
+
+def against(V: FloatArray) -> FloatArray:
+    """(k + 2, m): V's half of a product of matrices that gives squared distances to the rows of V (m, k)."""
+    return np.concatenate([V.T, np.ones((1, len(V))), np.einsum("ij,ij->i", V, V)[None, :]])
+
+
+def squared_distances_with(U: FloatArray, prepared: FloatArray) -> FloatArray:
+    """Squared Euclidean distances (n, m) of U (n, k), |u|**2 + |v|**2 - 2 u v as one product of matrices."""
+    left = np.empty((len(U), U.shape[1] + 2))
+    np.multiply(U, -2.0, out=left[:, :-2])
+    left[:, -2] = np.einsum("ij,ij->i", U, U)
+    left[:, -1] = 1.0
+    q = left @ prepared
     return np.maximum(q, 0.0, out=q)
