@@ -181,12 +181,8 @@ class SearchForm(forms.Form):
         space = predictor.space.load()
         self._check_limit(space, table, "table", "latency_limit_ms")
         self._check_other(space)
-        return cleaned
-
-    def further(self) -> list[tuple[LatencyTable, float]]:
-        """The further devices of a valid form, each with its limit in milliseconds."""
-        table, limit = (self.cleaned_data.pop(name) for name in ("other_table", "other_limit_ms"))
-        return [(table, limit)] if table is not None else []
+        other, limit = cleaned.pop("other_table", None), cleaned.pop("other_limit_ms", None)
+        return cleaned | {"further": [(other, limit)] if other is not None else []}
 
     def _check_other(self, space: SearchSpace) -> None:
         table, limit = self.cleaned_data.get("other_table"), self.cleaned_data.get("other_limit_ms")

@@ -104,12 +104,14 @@ class Predictor(models.Model):
     initial = models.PositiveIntegerField()
     in_flight = models.PositiveIntegerField(
         help_text="A proposal waits for all but this many of the trainings before it, whatever their order: "
-        "so the same seed gives the same predictor on any number of workers."
+        "so the same seed gives the same predictor whichever worker is faster."
     )
     stop_error = models.FloatField(
         null=True, help_text="Stops when the cross-validated mean absolute error, 0 to 1, is at most this."
     )
-    stop_minutes = models.PositiveIntegerField(null=True, help_text="Stops after so long at work.")
+    stop_minutes = models.PositiveIntegerField(
+        null=True, help_text="Stops so long after its start, pauses included."
+    )
     fitted = models.JSONField(null=True)
     quality = models.JSONField(null=True)
     genes = models.JSONField(null=True, help_text="What was learned about each hyperparameter.")
@@ -198,7 +200,9 @@ class Search(models.Model):
     front = models.JSONField(
         null=True, help_text="The most accurate network for every latency within the limits, fastest first."
     )
-    proof = models.JSONField(null=True, help_text="How the winner was shown to be a local optimum.")
+    neighbours = models.PositiveIntegerField(
+        null=True, help_text="Networks one change away from the winner; none within the limits is better."
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()

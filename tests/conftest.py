@@ -9,8 +9,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from chamnet_web.accounts.models import User
-from devices.runs.execution import execute
-from devices.runs.models import Run, Step
+from tests.working import work_until_idle
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,14 +35,4 @@ def signed_in(client: Client, owner: User) -> Client:
 
 @pytest.fixture
 def work() -> Callable[..., int]:
-    """Does ready steps in this process, oldest first, until none is left; returns how many."""
-
-    def until_idle(at_most: int = 10_000) -> int:
-        done = 0
-        ready = Step.objects.filter(status=Step.Status.READY, run__status__in=Run.ACTIVE).order_by("pk")
-        while done < at_most and (step := ready.first()) is not None:
-            execute(step.pk)
-            done += 1
-        return done
-
-    return until_idle
+    return work_until_idle

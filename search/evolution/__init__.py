@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from search.evolution.archive import Archive, Scored
 from search.evolution.candidates import candidates
-from search.evolution.driver import Problem, Reach, SearchResult, finish, nearest, run_search
+from search.evolution.driver import Problem, Reach, SearchResult, begin, finish, nearest, run_search
 from search.evolution.fronts import pareto_front
 from search.evolution.genetic import GenerationSummary, GeneticSearch
 from search.evolution.limits import Limit, binding, excess, maxima, violation
@@ -38,6 +38,7 @@ __all__ = [
     "Scored",
     "SearchResult",
     "Settings",
+    "begin",
     "binding",
     "candidates",
     "excess",

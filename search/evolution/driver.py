@@ -108,19 +108,33 @@ def run_search(
     the first generation. Deterministic in settings and seeds. Raises LookupError when no cost is known.
     """
     bounds = maxima(problem.limits)
-    search = _begin(problem, settings, seeds)
-    if not np.any(violation(problem.costs(search.ask()), bounds) == 0.0):
-        reach = nearest(problem, settings, seeds=seeds)
-        if reach.violation > 0.0:
-            return SearchResult(None, None, reach, search.archive, (), 0)
-        found = np.array([reach.genes], dtype=np.int64)
-        search = _begin(problem, settings, found if seeds is None else np.concatenate([found, seeds]))
+    search, reach = begin(problem, settings, seeds=seeds)
+    if reach is not None:
+        return SearchResult(None, None, reach, search.archive, (), 0)
     while len(population := search.ask()):
         costs = problem.costs(population)
         search.tell(problem.objective(population), violation(costs, bounds), costs)
         if on_generation is not None:
             on_generation(search.summaries[-1])
     return finish(problem, search)
+
+
+def begin(
+    problem: Problem, settings: Settings, *, seeds: IntArray | None = None
+) -> tuple[GeneticSearch, Reach | None]:
+    """A search whose first generation holds an individual that keeps the limits.
+
+    Where the space has none, the second value says how near it comes, and the search is not worth going on
+    with. seeds (n, genes) join the first generation. Raises LookupError when no cost is known.
+    """
+    search = _begin(problem, settings, seeds)
+    if np.any(violation(problem.costs(search.ask()), maxima(problem.limits)) == 0.0):
+        return search, None
+    reach = nearest(problem, settings, seeds=seeds)
+    if reach.violation > 0.0:
+        return search, reach
+    found = np.array([reach.genes], dtype=np.int64)
+    return _begin(problem, settings, found if seeds is None else np.concatenate([found, seeds])), None
 
 
 def nearest(problem: Problem, settings: Settings, *, seeds: IntArray | None = None) -> Reach:

@@ -43,8 +43,8 @@ def start_predictor(
     """Begins a build: at most `budget` trainings, the first `initial` of them spread by a Sobol sequence.
 
     It ends before when the cross-validated mean error, 0 to 1, is at most `stop_error`, or after
-    `stop_minutes`. A build with the settings of an earlier one and a larger budget continues that one: the
-    same networks are proposed, and those that are trained are not trained again.
+    `stop_minutes`. A build with the settings of an earlier one and a larger budget continues that one: on as
+    many train workers the same networks are proposed, and those that are trained are not trained again.
     """
     run = start_run(
         owner=owner,

@@ -165,7 +165,6 @@ def start_search(
         title=f"Search “{name}”",
         first_step="search.generations",
         queue=Step.Queue.LIGHT,
-        payload={"from": 0},
         total=generations,
         parent=parent,
     )

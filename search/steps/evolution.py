@@ -17,10 +17,10 @@ from search.evolution import (
     Reach,
     SearchResult,
     Settings,
+    begin,
     candidates,
     finish,
     maxima,
-    nearest,
     violation,
 )
 from search.models import Candidate, Generation, Search
@@ -52,12 +52,11 @@ def run_generations(step: ClaimedStep) -> None:
         if result is None:
             search.state = genetic.state_json()
             search.save(update_fields=["state"])
-            begin = genetic.generation
-            writer.then("search.generations", f"generations:{begin}", Step.Queue.LIGHT, {"from": begin})
+            writer.then("search.generations", f"generations:{genetic.generation}", Step.Queue.LIGHT)
             return
         search.state = None
         offered = _offer(search, problem, result)
-        search.save(update_fields=["state", "front", "proof"])
+        search.save(update_fields=["state", "front", "neighbours"])
         if not offered:
             writer.fail(f"No network met {search.latency_limit_ms:g} ms. Raise the limit, or search longer.")
             return
@@ -83,21 +82,11 @@ def _restore(search: Search, problem: Problem) -> GeneticSearch:
     if search.state is not None:
         return GeneticSearch.from_state(search.state, problem.canonical)
     settings = Settings(population=search.population, generations=search.generations, seed=search.seed)
-    fastest = list(problem.devices[0].summed_us.least()[1])
-    genetic = _begin(problem, settings, fastest)
-    bounds = maxima(problem.limits)
-    if np.any(violation(problem.costs(genetic.ask()), bounds) == 0.0):
-        return genetic
-    reach = nearest(problem, settings, seeds=np.array([fastest], dtype=np.int64))
-    if reach.violation > 0.0:
+    fastest = np.array([problem.devices[0].summed_us.least()[1]], dtype=np.int64)
+    genetic, reach = begin(problem, settings, seeds=fastest)
+    if reach is not None:
         raise StepFailedError(_out_of_reach(problem, reach))
-    return _begin(problem, settings, list(reach.genes))
-
-
-def _begin(problem: Problem, settings: Settings, seed: list[int]) -> GeneticSearch:
-    return GeneticSearch(
-        problem.cardinalities, problem.canonical, settings, columns=len(problem.limits), seeds=[seed]
-    )
+    return genetic
 
 
 def _out_of_reach(problem: Problem, reach: Reach) -> str:
@@ -141,14 +130,10 @@ def _points(latency: FloatArray, accuracy: FloatArray) -> list[list[float]]:
 
 
 def _offer(search: Search, problem: Problem, result: SearchResult) -> list[Candidate]:
-    """Saves the candidates and fills in the search's front and proof; nothing where no network was found."""
+    """Saves the candidates and fills in the search's front and neighbours; none where no network was found."""
     found = candidates(result.archive, OFFERED)
     if result.refinement is not None:
-        search.proof = {
-            "neighbours": result.refinement.neighbours,
-            "steps": result.refinement.steps,
-            "evaluations": result.evaluations,
-        }
+        search.neighbours = result.refinement.neighbours
     search.front = _front(problem, result.archive)
     if not found:
         return []

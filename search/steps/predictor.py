@@ -122,7 +122,8 @@ def fit(step: ClaimedStep) -> None:
         writer.event("quality", point.as_json())
         writer.succeed(
             f"{len(accuracies)} samples; "
-            f"mean error {100 * held_out.quality.mae:.2f} points on held-out samples."
+            f"mean error {100 * held_out.quality.mae:.2f} points, "
+            f"rank correlation {held_out.quality.spearman:.2f} on held-out samples."
         )
 
 

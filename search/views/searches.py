@@ -30,8 +30,7 @@ def search_list(request: HttpRequest) -> HttpResponse:
 def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
     if request.method == "POST" and form.is_valid():
-        further = form.further()
-        return redirect(start_search(owner=request.user, further=further, **form.cleaned_data))
+        return redirect(start_search(owner=request.user, **form.cleaned_data))
     context = {"form": form, "ranges": _ranges(request.user)}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 

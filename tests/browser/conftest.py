@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -34,7 +35,20 @@ class Site:
 
     address: str
     one_time_password: str
-    serving: Serving
+
+
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[str]:
+    """The address of an installation that runs meanwhile, and stops cleanly without having complained."""
+    port = free_port()
+    running = Serving(environment, port)
+    try:
+        running.wait_until_open()
+        yield f"http://127.0.0.1:{port}"
+        assert running.stop(signal.SIGINT) == 0
+        assert "Traceback" not in running.output, running.output
+    finally:
+        running.end()
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +65,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ).stdout
     password = re.search(r"one-time password (\S+)", said)
     assert password is not None, said
-    port = free_port()
-    serving = Serving(environment, port)
-    try:
-        serving.wait_until_open()
-        yield Site(f"http://127.0.0.1:{port}", password[1], serving)
-        assert serving.stop(signal.SIGINT) == 0
-        assert "Traceback" not in serving.output, serving.output
-    finally:
-        serving.end()
+    with serving(environment) as address:
+        yield Site(address, password[1])
 
 
 @dataclass
@@ -83,14 +90,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FurnishedSit
         timeout=180,
     ).stdout
     addresses = json.loads(said.rpartition("ADDRESSES ")[2])
-    port = free_port()
-    serving = Serving(environment, port)
-    try:
-        serving.wait_until_open()
-        yield FurnishedSite(f"http://127.0.0.1:{port}", addresses)
-        assert serving.stop(signal.SIGINT) == 0
-    finally:
-        serving.end()
+    with serving(environment) as address:
+        yield FurnishedSite(address, addresses)
 
 
 @pytest.fixture(scope="session")

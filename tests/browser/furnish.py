@@ -6,13 +6,11 @@ Run by `manage.py shell`; what it makes belongs to the account "ada".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 
-from devices.runs.execution import execute
-from devices.runs.models import Run, Step
 from devices.runs.writing import writing
 from search.models import Epoch, TrainedModel
 from search.services.models import start_model
@@ -26,19 +24,9 @@ from tests.search.world import (
     search_of,
     table_of,
 )
+from tests.working import work_until_idle
 
 PASSWORD = "a long pass phrase"
-
-
-def work(run_kinds: tuple[str, ...] = ("predictor", "search")) -> int:
-    ready = Step.objects.filter(
-        status=Step.Status.READY, run__status__in=Run.ACTIVE, run__kind__in=run_kinds
-    ).order_by("pk")
-    done = 0
-    while (step := ready.first()) is not None:
-        execute(step.pk)
-        done += 1
-    return done
 
 
 def trained(model: TrainedModel) -> TrainedModel:
@@ -60,7 +48,8 @@ def trained(model: TrainedModel) -> TrainedModel:
     return model
 
 
-def furnish(work: Callable[..., int]) -> dict[str, str]:
+def furnish() -> dict[str, str]:
+    work = partial(work_until_idle, kinds=("predictor", "search"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -103,4 +92,4 @@ def furnish(work: Callable[..., int]) -> dict[str, str]:
 
 
 def main() -> None:
-    print("ADDRESSES " + json.dumps(furnish(work)))
+    print("ADDRESSES " + json.dumps(furnish()))

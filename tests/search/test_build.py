@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from chamnet_web.accounts.models import User
-from devices.runs.models import Run, Step
+from devices.runs.models import Run
 from devices.runs.services import stop_early
 from search.models import Predictor, Sample
 from search.steps import predictor as steps
@@ -242,11 +242,7 @@ def test_proposals_do_not_depend_on_the_order_in_which_trainings_end(
     in_order = begin(budget=8)
     work()
     reverse = begin_predictor(stranger, name="Reverse", budget=8)
-    from devices.runs.execution import execute
-
-    ready = Step.objects.filter(status=Step.Status.READY, run=reverse.run).order_by("-pk")
-    while (step := ready.first()) is not None:
-        execute(step.pk)
+    work(newest_first=True)
     assert ended(reverse).run.status == Run.Status.SUCCEEDED
     assert architectures(in_order) == architectures(reverse)
 

@@ -67,5 +67,6 @@ class Command(BaseCommand):
         bar = "█" * round(WIDTH * share) + "·" * (WIDTH - round(WIDTH * share))
         end = "\n" if run.is_final else ""
         if sys.stdout.isatty() or run.is_final:
-            self.stdout.write(f"\r{run.kind:<10} {bar} {run.message[:70]:<70}", ending=end)
+            took = f" {run.seconds:.1f} s" if run.is_final else ""
+            self.stdout.write(f"\r{run.kind:<10} {bar} {run.message:<80}{took}", ending=end)
             self.stdout.flush()
