@@ -1,9 +1,9 @@
 """Building accuracy predictors: which architectures are trained, and when it is enough.
 
 Proposal k is asked for when all but the last `in_flight - 1` trainings before it have ended, and is told
-exactly those that ended by that rule, not whatever else happened to be ready. So the proposals depend on the
-seed alone, not on how many workers there are or which was faster, and no worker waits as long as one
-training takes no longer than `in_flight - 1` others.
+exactly those that ended by that rule, not whatever else happened to be ready. So the proposals depend on
+the seed and `in_flight` alone, not on which worker was faster, and no worker waits as long as one training
+takes no longer than `in_flight - 1` others.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _points(latency: FloatArray, accuracy: FloatArray) -> list[list[float]]:
 
 
 def _offer(search: Search, problem: Problem, result: SearchResult) -> list[Candidate]:
-    """Saves the candidates and fills in the search's front and neighbours; none where no network was found."""
+    """Saves the candidates, none where no network was found, and fills in the search's front."""
     found = candidates(result.archive, OFFERED)
     if result.refinement is not None:
         search.neighbours = result.refinement.neighbours
