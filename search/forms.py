@@ -134,7 +134,7 @@ class SearchForm(forms.Form):
         coerce=float,
         empty_value=0.5,  # type: ignore[arg-type]  # what coerce gives
         required=False,
-        initial=0.5,
+        initial=0.9,
         help_text="How sure a latency limit is to be kept, from the table's calibration.",
     )
     cautious = forms.BooleanField(

@@ -27,6 +27,7 @@ PRESET: dict[str, Any] = {
     "initial": 12,
     "population": 96,
     "generations": 60,
+    "confidence": 0.9,
     "seed": 0,
 }
 STAGES = ("table", "predictor", "search", "model")
@@ -76,7 +77,7 @@ def begin_next_stage(writer: RunWriter, quickstart: QuickStart) -> None:
             table=quickstart.table,
             latency_limit_ms=round(math.sqrt(least * greatest), 3),
             parent=writer.run,
-            **{name: choices[name] for name in ("population", "generations", "seed")},
+            **{name: choices[name] for name in ("population", "generations", "confidence", "seed")},
         )
     else:
         quickstart.model = start_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from argparse import ArgumentParser
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         owner = get_user_model().objects.filter(username=user).first()
         if owner is None:
             raise CommandError(f"There is no account “{user}”. Run `python manage.py first_account` first.")
+        logging.getLogger("devices.runs").setLevel(logging.WARNING)  # each step's line would cut the bars
         changes = {name: options[name] for name in PRESET if name in options}
         try:
             quickstart = start_quickstart(owner=owner, **changes)
