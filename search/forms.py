@@ -200,15 +200,17 @@ class SearchForm(forms.Form):
     ) -> None:
         """Adds an error where the table does not cover the space or the space cannot reach the limit."""
         try:
-            least, _ = latency_range(space, table)
+            confidence = self.cleaned_data.get("confidence", 0.5)
+            least, _ = latency_range(space, table, confidence)
         except ValueError as error:
             self.add_error(table_field, str(error))
             return
         limit = self.cleaned_data.get(limit_field)
         if limit is not None and limit < least:
+            sure = f", with {100 * confidence:.0f} % confidence" if confidence > 0.5 else ""
             self.add_error(
                 limit_field,
-                f"The fastest network of this space on this device takes {least:.3g} ms. "
+                f"The fastest network of this space on this device takes {least:.3g} ms{sure}. "
                 f"Enter {least * 1.1:.3g} ms or more.",
             )
 

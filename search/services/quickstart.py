@@ -69,7 +69,9 @@ def begin_next_stage(writer: RunWriter, quickstart: QuickStart) -> None:
             **{name: choices[name] for name in ("dataset", "recipe", "budget", "initial", "seed")},
         )
     elif quickstart.search is None:
-        least, greatest = latency_range(quickstart.predictor.space.load(), quickstart.table)
+        least, greatest = latency_range(
+            quickstart.predictor.space.load(), quickstart.table, choices["confidence"]
+        )
         quickstart.search = start_search(
             owner=owner,
             name=f"Quick start {label}",

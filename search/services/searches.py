@@ -127,14 +127,15 @@ def _count(name: str, operator: Operator) -> float:
     return float(getattr(operator, name))
 
 
-def latency_range(space: SearchSpace, table: LatencyTable) -> tuple[float, float]:
+def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0.5) -> tuple[float, float]:
     """The least and greatest latency in milliseconds that the space spans on the table's device, exactly.
 
-    Raises ValueError, saying how much is missing, when the table does not cover the space.
+    With a confidence above 0.5, what those two networks stay within with that probability. Raises ValueError, saying how much is missing, when the table does not cover the space.
     """
     summed, calibration = _compile(space, table)
-    least, greatest = summed.least()[0], summed.greatest()[0]
-    return calibration.latency_us(least) / 1000.0, calibration.latency_us(greatest) / 1000.0
+    ends = np.array([summed.least()[0], summed.greatest()[0]])
+    least, greatest = calibration.quantiles_us(ends, confidence) / 1000.0
+    return float(least), float(greatest)
 
 
 @transaction.atomic

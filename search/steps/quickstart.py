@@ -15,7 +15,7 @@ def advance(step: ClaimedStep) -> None:
     with step.commit() as writer:
         if runs and runs[-1].status != Run.Status.SUCCEEDED:
             writer.fail(
-                f"“{runs[-1].title}” ended as {runs[-1].status}: {runs[-1].reason or 'see its page'}."
+                f"“{runs[-1].title}” ended as {runs[-1].status}: {runs[-1].reason.rstrip('.') or 'see its page'}."
             )
         elif len(runs) == len(STAGES):
             writer.progress(done=len(STAGES))

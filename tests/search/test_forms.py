@@ -127,6 +127,11 @@ def test_a_limit_below_what_the_space_reaches_is_refused_with_the_least_there_is
         f"The fastest network of this space on this device takes {least:.3g} ms. "
         f"Enter {least * 1.1:.3g} ms or more."
     )
+    surely, _ = latency_range(Predictor.objects.get().space.load(), table, 0.95)
+    between = {"latency_limit_ms": f"{(least + surely) / 2}", "confidence": "0.95"}
+    response = signed_in.post("/searches/new/", searchable | between)
+    error = response.context["form"].errors["latency_limit_ms"][0]
+    assert f"takes {surely:.3g} ms, with 95 % confidence." in error
     assert not Search.objects.exists()
     assert not Run.objects.filter(kind="search").exists()
 
