@@ -130,7 +130,9 @@ def _count(name: str, operator: Operator) -> float:
 def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0.5) -> tuple[float, float]:
     """The least and greatest latency in milliseconds that the space spans on the table's device, exactly.
 
-    With a confidence above 0.5, what those two networks stay within with that probability. Raises ValueError, saying how much is missing, when the table does not cover the space.
+    With a confidence above 0.5, what those two networks stay within with that probability.
+
+    Raises ValueError, saying how much is missing, when the table does not cover the space.
     """
     summed, calibration = _compile(space, table)
     ends = np.array([summed.least()[0], summed.greatest()[0]])

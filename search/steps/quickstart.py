@@ -14,9 +14,8 @@ def advance(step: ClaimedStep) -> None:
     runs = [run for _, run in stage_runs(quickstart) if run is not None]
     with step.commit() as writer:
         if runs and runs[-1].status != Run.Status.SUCCEEDED:
-            writer.fail(
-                f"“{runs[-1].title}” ended as {runs[-1].status}: {runs[-1].reason.rstrip('.') or 'see its page'}."
-            )
+            reason = runs[-1].reason.rstrip(".") or "see its page"
+            writer.fail(f"“{runs[-1].title}” ended as {runs[-1].status}: {reason}.")
         elif len(runs) == len(STAGES):
             writer.progress(done=len(STAGES))
             writer.succeed("The file is verified and ready to download.")
