@@ -33,6 +33,13 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
+                name="energy",
+                steps={"energy.fit": "search.steps.energy.fit"},
+                keeps="The measurements are kept; no predictor is fitted to them.",
+            )
+        )
+        register(
+            RunKind(
                 name="model",
                 steps={
                     "model.train": "search.steps.model.train_model",

@@ -10,7 +10,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from devices.models import LatencyTable
+from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from search.spaces import Architecture, SearchSpace
 from search.training.datasets import DATASETS
@@ -92,13 +92,27 @@ class Sample(models.Model):
 class Predictor(models.Model):
     """A version of an accuracy predictor: which samples, fitted parameters, held-out quality."""
 
+    class Origin(models.TextChoices):
+        BUILT = "built", "Built here"
+        IMPORTED = "imported", "Imported"
+        REFITTED = "refitted", "Fitted anew"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="predictors")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="predictor")
     name = models.CharField(max_length=80)
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="predictors")
     dataset = models.CharField(max_length=80)
+    dataset_checksum = models.CharField(max_length=64, default="")
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="predictors")
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.BUILT)
+    source = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="heirs",
+        help_text="A predictor of another data set or recipe whose opinion this one learns from.",
+    )
     seed = models.PositiveIntegerField()
     budget = models.PositiveIntegerField()
     initial = models.PositiveIntegerField()
@@ -196,6 +210,10 @@ class Search(models.Model):
     )
     max_multiply_adds = models.BigIntegerField(null=True)
     max_parameters = models.BigIntegerField(null=True)
+    max_file_bytes = models.BigIntegerField(null=True)
+    group = models.UUIDField(
+        null=True, db_index=True, help_text="Shared by the searches of one form, to be compared."
+    )
     state = models.JSONField(null=True, help_text="Where the next step continues.")
     front = models.JSONField(
         null=True, help_text="The most accurate network for every latency within the limits, fastest first."
@@ -218,19 +236,79 @@ class Search(models.Model):
         return reverse("search", args=[self.pk])
 
 
+class EnergyPredictor(models.Model):
+    """A version of a device's energy predictor: a Gaussian process over measured whole networks."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="energy_predictors"
+    )
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="energy_predictor")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="energy_predictors")
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="energy_predictors")
+    table = models.ForeignKey(
+        LatencyTable,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="energy_predictors",
+        help_text="Gives the latency that energy is compared with; without one, multiply-adds stand in.",
+    )
+    version = models.PositiveIntegerField()
+    meter = models.CharField(max_length=120, help_text="What measured the energy, in the person's words.")
+    measurements = models.JSONField(help_text="[genes, energy of one image in mJ] of every network.")
+    fitted = models.JSONField(null=True)
+    quality = models.JSONField(null=True, help_text="Held-out quality, and that of the baseline.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "version"], name="energy_version_per_device")
+        ]
+
+    def __str__(self) -> str:
+        return f"Energy of {self.device.name} v{self.version} ({self.space.name})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("energy", args=[self.pk])
+
+
 class SearchLimit(models.Model):
-    """A further device on which the networks of a search must keep a latency limit."""
+    """A further limit of a search: latency or energy, there or on another device."""
 
     search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="further_limits")
-    table = models.ForeignKey(LatencyTable, on_delete=models.PROTECT, related_name="+")
-    latency_limit_ms = models.FloatField()
+    table = models.ForeignKey(LatencyTable, null=True, on_delete=models.PROTECT, related_name="+")
+    energy = models.ForeignKey(EnergyPredictor, null=True, on_delete=models.PROTECT, related_name="+")
+    maximum = models.FloatField(help_text="Milliseconds of latency, millijoules of energy.")
 
     class Meta:
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["search", "table"], name="limit_once_per_table")]
+        constraints = [
+            models.UniqueConstraint(fields=["search", "table"], name="limit_once_per_table"),
+            models.UniqueConstraint(fields=["search", "energy"], name="limit_once_per_energy"),
+            models.CheckConstraint(
+                condition=models.Q(table__isnull=False, energy__isnull=True)
+                | models.Q(table__isnull=True, energy__isnull=False),
+                name="limit_on_one_thing",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"at most {self.latency_limit_ms:g} ms on {self.table.device.name}"
+        return f"{self.quantity} at most {self.maximum:g} {self.unit}"
+
+    @property
+    def quantity(self) -> str:
+        """What is limited, as a search names it."""
+        if self.table is not None:
+            return f"latency on {self.table.device.name}"
+        assert self.energy is not None  # noqa: S101  (the constraint holds it; for the type checker)
+        return f"energy on {self.energy.device.name}"
+
+    @property
+    def unit(self) -> str:
+        return "ms" if self.table_id is not None else "mJ"
 
 
 class Generation(models.Model):
@@ -266,6 +344,10 @@ class Candidate(models.Model):
     meets_limit = models.FloatField(help_text="Probability of meeting the latency limit.")
     multiply_adds = models.BigIntegerField()
     parameters = models.BigIntegerField()
+    file_bytes = models.BigIntegerField(default=0, help_text="Predicted size of the exported file.")
+    limits = models.JSONField(
+        default=list, help_text="Of every limit: name, unit, maximum, predicted value, interval, chance."
+    )
     on_front = models.BooleanField()
 
     class Meta:

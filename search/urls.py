@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import models, overview, predictors, searches, tables
+from search.views import energy, models, overview, predictors, searches, tables
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -11,10 +11,14 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", overview.run_page, name="run"),
     path("devices/<uuid:device_id>/", tables.device_page, name="device"),
     path("devices/<uuid:device_id>/tables/new/", tables.table_new, name="table-new"),
+    path("devices/<uuid:device_id>/energy/new/", energy.energy_new, name="energy-new"),
+    path("energy/<uuid:energy_id>/", energy.energy_page, name="energy"),
     path("predictors/", predictors.predictor_list, name="predictors"),
     path("predictors/new/", predictors.predictor_new, name="predictor-new"),
+    path("predictors/import/", predictors.predictor_import, name="predictor-import"),
     path("predictors/<uuid:predictor_id>/", predictors.predictor_page, name="predictor"),
     path("predictors/<uuid:predictor_id>/samples.csv", predictors.predictor_csv, name="predictor-csv"),
+    path("predictors/<uuid:predictor_id>/refit/", predictors.predictor_refit, name="predictor-refit"),
     path("searches/", searches.search_list, name="searches"),
     path("searches/new/", searches.search_new, name="search-new"),
     path("searches/<uuid:search_id>/", searches.search_page, name="search"),

@@ -127,6 +127,11 @@ class Operator:
         return self._weights + self._biases
 
     @property
+    def folded_parameters(self) -> int:
+        """Numbers that inference needs once the norm is folded in: weights and a bias per channel."""
+        return self._weights + self._biases
+
+    @property
     def input_elements(self) -> int:
         """Numbers read per image; an add reads two inputs."""
         inputs = 2 if self.kind == "add" else 1
@@ -140,7 +145,7 @@ class Operator:
     @property
     def memory_accesses(self) -> int:
         """Numbers moved per image if each is moved once: inputs, output, folded weights and bias."""
-        return self.input_elements + self.output_elements + self._weights + self._biases
+        return self.input_elements + self.output_elements + self.folded_parameters
 
     @property
     def _weights(self) -> int:

@@ -15,6 +15,7 @@ Everything is double precision and deterministic; whatever is random takes a `nu
 """
 
 from search.predictors.acquisition import Goal
+from search.predictors.energy import EnergyModel, EnergyQuality, energy_quality, with_cost
 from search.predictors.gaussian_process import GaussianProcess
 from search.predictors.quality import (
     CrossValidation,
@@ -32,6 +33,8 @@ from search.predictors.transfer import with_source
 
 __all__ = [
     "CrossValidation",
+    "EnergyModel",
+    "EnergyQuality",
     "GaussianProcess",
     "Goal",
     "GridView",
@@ -43,10 +46,12 @@ __all__ = [
     "SpaceView",
     "all_alike",
     "cross_validate",
+    "energy_quality",
     "gene_relevance",
     "learning_curve",
     "leave_one_out",
     "measure_quality",
     "partial_dependence",
+    "with_cost",
     "with_source",
 ]

@@ -40,6 +40,7 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 DOUBT_ROUNDS = 6
 DOUBTED_BY_CHANCE = 0.1  # good samples expected to be doubted, in all
 DOUBTED_AT_MOST = 0.15  # share of the samples
+LEARNED_FROM = 400  # samples that hyperparameters are fitted to; the posterior always takes all
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,8 @@ class GaussianProcess:
         theta = None if start is None else start.theta
         with threadpool_limits(limits=1, user_api="blas"):
             for _ in range(DOUBT_ROUNDS):
-                theta = most_probable(features[trusted], t[trusted], graded, start=theta)
+                some = _spread_out(np.flatnonzero(trusted), LEARNED_FROM)
+                theta = most_probable(features[some], t[some], graded, start=theta)
                 model = cls.with_theta(
                     features, accuracies, theta, graded=graded, trusted=trusted, bounds=bounds
                 )
@@ -259,3 +261,10 @@ class GaussianProcess:
             trusted=trusted,
             bounds=(low, high),
         )
+
+
+def _spread_out(indices: IntArray, count: int) -> IntArray:
+    """At most `count` of the indices (n,), evenly spread over them."""
+    if len(indices) <= count:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, count).astype(np.int64)])

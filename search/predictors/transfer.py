@@ -20,12 +20,18 @@ IntArray = npt.NDArray[np.int64]
 
 
 def with_source(
-    features: Callable[[IntArray], FloatArray], source: GaussianProcess
+    features: Callable[[IntArray], FloatArray],
+    source: GaussianProcess,
+    source_features: Callable[[IntArray], FloatArray] | None = None,
 ) -> Callable[[IntArray], FloatArray]:
-    """Features (n, d + 1): those of `features` (n, d), as `source` knows them, and how high it ranks them."""
+    """Features (n, d + 1): those of `features` (n, d), and how high `source` ranks the networks.
+
+    `source_features` are what the source learned from, where they are others than `features`.
+    """
 
     def extended(population: IntArray) -> FloatArray:
         own = features(population)
-        return np.column_stack([own, ndtr(source.latent_mean(own))])
+        known = own if source_features is None else source_features(population)
+        return np.column_stack([own, ndtr(source.latent_mean(known))])
 
     return extended

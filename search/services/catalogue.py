@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from search.models import Space, TrainingRecipe
-from search.spaces import PRESETS, SearchSpace, preset
+from search.spaces import PRESETS, Records, SearchSpace, preset
 from search.training import datasets
 from search.training.recipes import PRESETS as RECIPES
 from search.training.recipes import Recipe
@@ -40,6 +43,17 @@ def remember_space(space: SearchSpace) -> Space:
     """The row of a space, made when it is new."""
     row, _ = Space.objects.get_or_create(
         id=space.id, defaults={"name": space.name, "definition": space.to_json()}
+    )
+    return row
+
+
+def imported_recipe(origin: str, records: Records) -> TrainingRecipe:
+    """Stands for the unknown recipe of trainings done elsewhere: one row for the same records and origin."""
+    definition = {"imported": origin, "genes": records.genes.tolist(), "accuracies": records.values.tolist()}
+    content = json.dumps(definition, sort_keys=True).encode()
+    row, _ = TrainingRecipe.objects.get_or_create(
+        id=hashlib.sha256(content).hexdigest()[:16],
+        defaults={"name": "imported", "definition": {"imported": origin}},
     )
     return row
 

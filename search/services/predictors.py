@@ -8,7 +8,8 @@ takes no longer than `in_flight - 1` others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from django.db import transaction
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
 from devices.runs.writing import RunWriter
-from search.models import Predictor, Proposal, QualityPoint, Sample
-from search.predictors import GridView, Sampler, SamplerSettings
+from search.models import Predictor, Proposal, QualityPoint, Sample, TrainingRecipe
+from search.predictors import GaussianProcess, GridView, Sampler, SamplerSettings, with_source
 from search.predictors import Proposal as Proposed
-from search.services.catalogue import remember_recipe, remember_space
-from search.spaces import Architecture, SearchSpace, features
+from search.services.catalogue import imported_recipe, remember_recipe, remember_space
+from search.spaces import Architecture, FloatArray, IntArray, Records, SearchSpace, features
+from search.training import datasets
 
 
 @transaction.atomic
@@ -38,6 +40,7 @@ def start_predictor(
     seed: int,
     stop_error: float | None = None,
     stop_minutes: int | None = None,
+    source: Predictor | None = None,
     parent: Run | None = None,
 ) -> Predictor:
     """Begins a build: at most `budget` trainings, the first `initial` of them spread by a Sobol sequence.
@@ -45,6 +48,9 @@ def start_predictor(
     It ends before when the cross-validated mean error, 0 to 1, is at most `stop_error`, or after
     `stop_minutes`. A build with the settings of an earlier one and a larger budget continues that one: on as
     many train workers the same networks are proposed, and those that are trained are not trained again.
+
+    `source` is a predictor of another data set or recipe over the same hyperparameters: how high it ranks a
+    network becomes one more thing to learn from, so that fewer samples are enough where the two agree.
     """
     run = start_run(
         owner=owner,
@@ -62,7 +68,9 @@ def start_predictor(
         name=name,
         space=remember_space(space),
         dataset=dataset,
+        dataset_checksum=datasets.dataset(dataset).checksum,
         recipe=remember_recipe(recipe),
+        source=source,
         seed=seed,
         budget=budget,
         initial=initial,
@@ -72,25 +80,150 @@ def start_predictor(
     )
 
 
+@transaction.atomic
+def import_predictor(
+    *, owner: Any, name: str, space: SearchSpace, dataset: str, records: Records, origin: str
+) -> Predictor:
+    """A predictor of architectures that were trained elsewhere, with their accuracies as shares of 1.
+
+    `origin` says where they come from; equal files under it share their samples.
+    """
+    recipe = imported_recipe(origin, records)
+    rows = [
+        Sample.objects.get_or_create(
+            owner=owner,
+            space=remember_space(space),
+            dataset=dataset,
+            recipe=recipe,
+            seed=0,
+            architecture_id=Architecture(space, tuple(genes)).id,
+            defaults={"genes": genes, "status": Sample.Status.SUCCEEDED, "accuracy": accuracy},
+        )[0]
+        for genes, accuracy in zip(records.genes.tolist(), records.values.tolist(), strict=True)
+    ]
+    return _fit_to(
+        rows,
+        owner=owner,
+        name=name,
+        origin=Predictor.Origin.IMPORTED,
+        reason=f"Imported: {origin}",
+        recipe=recipe,
+    )
+
+
+@transaction.atomic
+def refit_predictor(predictor: Predictor, name: str) -> Predictor:
+    """The next version of a predictor: fitted to every sample there is of its space, data set and recipe.
+
+    Of an architecture trained with several seeds the first sample counts. Raises ValueError when there are
+    none besides its own.
+    """
+    rows = list({sample.architecture_id: sample for sample in alike_samples(predictor)}.values())
+    if len(rows) <= predictor.proposals.filter(sample__status=Sample.Status.SUCCEEDED).count():
+        raise ValueError(f"There are no samples that “{predictor.name}” does not know.")
+    return _fit_to(
+        rows,
+        owner=predictor.owner,
+        name=name,
+        origin=Predictor.Origin.REFITTED,
+        reason="Trained already, under the same recipe.",
+        recipe=predictor.recipe,
+        source=predictor.source,
+    )
+
+
+def alike_samples(predictor: Predictor) -> Any:
+    """The trained samples of the predictor's owner, space, data set and recipe, whoever asked for them."""
+    return Sample.objects.filter(
+        owner=predictor.owner_id,
+        space=predictor.space_id,
+        dataset=predictor.dataset,
+        recipe=predictor.recipe_id,
+        status=Sample.Status.SUCCEEDED,
+    ).order_by("-seed", "-pk")
+
+
+def _fit_to(
+    samples: Sequence[Sample],
+    *,
+    owner: Any,
+    name: str,
+    origin: str,
+    reason: str,
+    recipe: TrainingRecipe,
+    source: Predictor | None = None,
+) -> Predictor:
+    """A predictor whose samples are all there: its only step is the fit."""
+    first, count = samples[0], len(samples)
+    run = start_run(
+        owner=owner,
+        kind="predictor",
+        title=f"Accuracy predictor “{name}”",
+        first_step="predictor.fit",
+        queue=Step.Queue.LIGHT,
+        total=count,
+    )
+    predictor = Predictor.objects.create(
+        owner=owner,
+        run=run,
+        name=name,
+        origin=origin,
+        source=source,
+        space=first.space,
+        dataset=first.dataset,
+        dataset_checksum=datasets.dataset(first.dataset).checksum,
+        recipe=recipe,
+        seed=0,
+        budget=count,
+        initial=count,
+        in_flight=1,
+    )
+    Proposal.objects.bulk_create(
+        Proposal(predictor=predictor, index=index, sample=sample, chosen_for="given", reason=reason)
+        for index, sample in enumerate(samples)
+    )
+    return predictor
+
+
 def ask(predictor: Predictor, space: SearchSpace, proposals: Sequence[Proposal]) -> Proposed | None:
     """The sampler's next proposal after `proposals`; None when the space has no other architecture."""
     known = len(proposals) - predictor.in_flight + 1
-    sampler = Sampler(view(space), SamplerSettings(seed=predictor.seed, initial=predictor.initial))
+    sampler = Sampler(view(predictor), SamplerSettings(seed=predictor.seed, initial=predictor.initial))
     for proposal in proposals[: max(known, 0)]:
         sampler.tell(proposal.sample.genes, proposal.sample.accuracy)
     pending = [proposal.sample.genes for proposal in proposals[max(known, 0) :]]
     return sampler.ask(np.array(pending, dtype=np.int64).reshape(len(pending), len(space.genes)))
 
 
-def view(space: SearchSpace) -> GridView:
+def view(predictor: Predictor) -> GridView:
     """The space as the sampler sees it; its cost is the number of multiply-adds, which is nobody's device."""
+    space = predictor.space.load()
     multiply_adds = space.compile(lambda operator: float(operator.multiply_adds))
     return GridView(
         cardinalities=space.shape,
         canonical=space.canonical,
-        features=lambda population: features(space, population),
+        features=predictor_features(predictor),
         cost=multiply_adds,
     )
+
+
+def predictor_features(predictor: Predictor) -> Callable[[IntArray], FloatArray]:
+    """What a predictor learns from: features (n, d) of a population (n, g).
+
+    They are those of the genes, and its source's opinion if it has one.
+    """
+    own = partial(features, predictor.space.load())
+    if (source := predictor.source) is None:
+        return own
+    return with_source(own, predictor_model(source), predictor_features(source))
+
+
+def predictor_model(predictor: Predictor) -> GaussianProcess:
+    """The fitted Gaussian process. Raises ValueError for a predictor that is not built to the end."""
+    if predictor.fitted is None:
+        raise ValueError(f"“{predictor.name}” is not built to the end yet.")
+    genes, accuracies = training_set(predictor)
+    return GaussianProcess.from_json(predictor.fitted, predictor_features(predictor)(genes), accuracies)
 
 
 def record_proposal(

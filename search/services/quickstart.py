@@ -15,7 +15,8 @@ from search.models import QuickStart
 from search.services.catalogue import space_for
 from search.services.models import start_model
 from search.services.predictors import start_predictor
-from search.services.searches import latency_range, start_search
+from search.services.problems import latency_range
+from search.services.searches import start_search
 from search.services.tables import build_table
 
 PRESET: dict[str, Any] = {

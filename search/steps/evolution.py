@@ -24,8 +24,8 @@ from search.evolution import (
     violation,
 )
 from search.models import Candidate, Generation, Search
-from search.services.searches import Problem, describe_candidates, load_problem
-from search.spaces import Architecture, FloatArray, IntArray, features
+from search.services.problems import Problem, describe_candidates, load_problem
+from search.spaces import Architecture, FloatArray, IntArray
 
 BATCH = 10
 OFFERED = 20
@@ -81,8 +81,13 @@ def _restore(search: Search, problem: Problem) -> GeneticSearch:
     """
     if search.state is not None:
         return GeneticSearch.from_state(search.state, problem.canonical)
-    settings = Settings(population=search.population, generations=search.generations, seed=search.seed)
-    fastest = np.array([problem.devices[0].summed_us.least()[1]], dtype=np.int64)
+    settings = Settings(
+        population=search.population,
+        generations=search.generations,
+        seed=search.seed,
+        front_columns=problem.front_columns,
+    )
+    fastest = np.array([problem.latency.summed_us.least()[1]], dtype=np.int64)
     genetic, reach = begin(problem, settings, seeds=fastest)
     if reach is not None:
         raise StepFailedError(_out_of_reach(problem, reach))
@@ -145,15 +150,19 @@ def _offer(search: Search, problem: Problem, result: SearchResult) -> list[Candi
 
 
 def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
-    """The archive's front, fastest first: what a limit at `cost_ms` buys."""
+    """The archive's front, fastest first: what a limit at `cost_ms` buys.
+
+    Where energy is limited it is traded too, and some points cost more time than more accurate ones.
+    """
     rows = archive.front
     if len(rows) == 0:
         return []
     places = np.linspace(0, len(rows) - 1, min(FRONT_POINTS, len(rows)))
     kept = rows[np.unique(places.round().astype(np.int64))]
     genes: IntArray = archive.genes[kept]
-    low, high = problem.model.predict_interval(features(problem.space, genes), 0.95)
+    low, high = problem.accuracy_intervals(genes)
     latency, accuracy = problem.latency_ms(genes), problem.accuracy(genes)
+    energy = None if problem.energy is None else problem.energy.quantiles(genes, 0.5)
     return [
         {
             "genes": genes[index].tolist(),
@@ -163,5 +172,6 @@ def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
             "low": round(float(low[index]), 5),
             "high": round(float(high[index]), 5),
         }
+        | ({} if energy is None else {"energy_mj": float(f"{energy[index]:.5g}")})
         for index, row in enumerate(kept.tolist())
     ]

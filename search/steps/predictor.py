@@ -19,10 +19,11 @@ from search.predictors import (
     all_alike,
     cross_validate,
     gene_relevance,
+    leave_one_out,
     partial_dependence,
 )
 from search.services import predictors
-from search.spaces import Architecture, SearchSpace, features
+from search.spaces import Architecture
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process
@@ -31,6 +32,7 @@ from search.training.trainer import DivergedError, EpochResult, train
 FOLDS = 5
 FEWEST_FOR_QUALITY = 8
 AVERAGED_OVER = 128  # networks that partial dependence is averaged over
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the intervals in the reliability plot
 
 
 def propose(step: ClaimedStep) -> None:
@@ -98,22 +100,24 @@ def fit(step: ClaimedStep) -> None:
             f"All {len(accuracies)} networks reached the same accuracy, {100 * accuracies[0]:.2f} %: "
             "there is nothing to learn from. Choose a shorter recipe or a harder data set."
         )
-    space = predictor.space.load()
     with threadpool_limits(1):
-        rows = features(space, genes)
+        rows = predictors.predictor_features(predictor)(genes)
         model = GaussianProcess.fit(rows, accuracies, bounds=(0.0, 1.0))
         held_out = _cross_validate(predictor, rows, accuracies)
-        learned = _learned(space, model, predictor.seed)
+        learned = _learned(predictor, model)
     with step.commit() as writer:
         predictor.fitted = model.to_json()
         predictor.genes = learned
+        writer.progress(done=writer.run.total)
         predictor.quality = asdict(held_out.quality) | {
+            "leave_one_out": asdict(leave_one_out(model).quality),
+            "reliability": [[level, held_out.coverage(level)] for level in LEVELS],
             "scatter": [
                 [float(measured), float(predicted), float(deviation)]
                 for measured, predicted, deviation in zip(
                     held_out.measured, held_out.predicted, held_out.deviation, strict=True
                 )
-            ]
+            ],
         }
         predictor.save(update_fields=["fitted", "quality", "genes"])
         point = _point(predictor, held_out)
@@ -127,10 +131,10 @@ def fit(step: ClaimedStep) -> None:
         )
 
 
-def _learned(space: SearchSpace, model: GaussianProcess, seed: int) -> list[dict[str, Any]]:
+def _learned(predictor: Predictor, model: GaussianProcess) -> list[dict[str, Any]]:
     """Relevance and partial dependence of every hyperparameter that varies, the most relevant first."""
-    view = predictors.view(space)
-    population = space.sample(np.random.default_rng([seed, 1]), AVERAGED_OVER)
+    view, space = predictors.view(predictor), predictor.space.load()
+    population = space.sample(np.random.default_rng([predictor.seed, 1]), AVERAGED_OVER)
     relevance = gene_relevance(model, view, population)
     found = []
     for index in np.argsort(-relevance, kind="stable").tolist():
@@ -193,7 +197,7 @@ def _quality_point(predictor: Predictor, known: int) -> QualityPoint | None:
     done = predictor.quality_points.filter(samples=len(accuracies)).exists()
     if done or len(accuracies) < FEWEST_FOR_QUALITY or all_alike(accuracies):
         return None
-    rows = features(predictor.space.load(), genes)
+    rows = predictors.predictor_features(predictor)(genes)
     return _point(predictor, _cross_validate(predictor, rows, accuracies))
 
 

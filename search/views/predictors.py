@@ -6,23 +6,27 @@ import csv
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.runs.views import run_state
-from search.forms import PredictorForm, cost_sentence
+from search.forms import PredictorForm, PredictorImportForm, cost_sentence
 from search.models import Predictor, Proposal
-from search.services.predictors import start_predictor
+from search.queries import stale_predictors
+from search.services.predictors import import_predictor, refit_predictor, start_predictor
 
 PROPOSALS_PER_PAGE = 50
 
 
 @require_GET
 def predictor_list(request: HttpRequest) -> HttpResponse:
-    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe")
-    return render(request, "search/predictors.html", {"predictors": rows})
+    rows = list(Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe"))
+    stale = stale_predictors(rows)
+    context = {"predictors": [(row, stale.get(row.pk, [])) for row in rows]}
+    return render(request, "search/predictors.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,23 +38,59 @@ def predictor_new(request: HttpRequest) -> HttpResponse:
     return render(request, "search/predictor_form.html", context, status=422 if form.errors else 200)
 
 
+@require_http_methods(["GET", "POST"])
+def predictor_import(request: HttpRequest) -> HttpResponse:
+    """The form for architectures that were trained elsewhere."""
+    form = PredictorImportForm(request.POST or None, request.FILES or None, owner=request.user)
+    if request.method == "POST" and form.is_valid():
+        return redirect(import_predictor(owner=request.user, **form.cleaned_data))
+    context = {"form": form}
+    return render(request, "search/predictor_import.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def predictor_refit(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
+    """Fits the next version to all samples there are, and leads to it."""
+    predictor = _predictor(request, predictor_id)
+    names = set(Predictor.objects.owned_by(request.user).values_list("name", flat=True))
+    version = next(n for n in range(2, len(names) + 3) if f"{predictor.name[:70]} ({n})" not in names)
+    try:
+        return redirect(refit_predictor(predictor, f"{predictor.name[:70]} ({version})"))
+    except ValueError as error:
+        messages.error(request, str(error))
+        return redirect(predictor)
+
+
 @require_GET
 def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     predictor = _predictor(request, predictor_id)
     proposals = predictor.proposals.select_related("sample").order_by("-index")
     quality = predictor.quality or {}
+    given = predictor.origin != Predictor.Origin.BUILT
     context = {
         "object": predictor,
         "predictor": predictor,
         "run": predictor.run,
-        "quality": {name: value for name, value in quality.items() if name != "scatter"} or None,
+        "qualities": [
+            (label, found)
+            for label, found in (
+                ("Cross-validated", quality),
+                ("Leave-one-out", quality.get("leave_one_out")),
+            )
+            if found
+        ],
+        "quality": quality or None,
+        "given": given,
+        "stale": stale_predictors([predictor]).get(predictor.pk, []),
         "proposals": Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page")),
         "state": {
             "run": run_state(predictor.run),
             "budget": predictor.budget,
+            "given": given,
             "samples": [sample_state(proposal) for proposal in reversed(proposals)],
             "quality": [point.as_json() for point in predictor.quality_points.all()],
             "genes": predictor.genes or [],
+            "reliability": quality.get("reliability", []),
             "scatter": [
                 {"measured": measured, "predicted": predicted, "deviation": deviation}
                 for measured, predicted, deviation in quality.get("scatter", [])
@@ -100,6 +140,7 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
         "budget": budget,
         "initial": earlier.initial,
         "seed": earlier.seed,
+        "source": earlier.source_id or "",
     }
 
 
@@ -121,6 +162,6 @@ def sample_state(proposal: Proposal) -> dict[str, Any]:
 
 
 def _predictor(request: HttpRequest, predictor_id: UUID) -> Predictor:
-    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe")
+    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe", "source")
     predictor: Predictor = get_object_or_404(rows, pk=predictor_id)
     return predictor

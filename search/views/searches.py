@@ -6,6 +6,7 @@ import csv
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,8 +15,10 @@ from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
 from search.models import Candidate, Search
+from search.queries import newer_table, searches_of_group, stale_predictors
 from search.services.models import start_model
-from search.services.searches import keep_front_point, latency_range, start_search
+from search.services.problems import latency_range
+from search.services.searches import keep_front_point, start_searches
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 
@@ -30,7 +33,7 @@ def search_list(request: HttpRequest) -> HttpResponse:
 def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
     if request.method == "POST" and form.is_valid():
-        return redirect(start_search(owner=request.user, **form.cleaned_data))
+        return redirect(start_searches(owner=request.user, **form.cleaned_data))
     context = {"form": form, "ranges": _ranges(request.user)}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
@@ -39,6 +42,7 @@ def search_new(request: HttpRequest) -> HttpResponse:
 def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
     search = _search(request, search_id)
     generations = list(search.generation_rows.all())
+    further = list(search.further_limits.select_related("table__device", "energy__device"))
     every = max(1, -(-len(generations) // REPLAYED))
     candidates = list(search.candidates.all())
     context = {
@@ -46,11 +50,15 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
         "search": search,
         "run": search.run,
         "candidates": candidates,
-        "further": search.further_limits.select_related("table__device"),
+        "further": further,
+        "group": [_in_group(one) for one in searches_of_group(search)],
+        "newer_table": newer_table(search.table),
+        "predictor_stale": stale_predictors([search.predictor]).get(search.predictor_id, []),
         "state": {
             "front": front_state(search),
             "run": run_state(search.run),
             "limit_ms": search.latency_limit_ms,
+            "energy_limit_mj": next((row.maximum for row in further if row.energy_id is not None), None),
             "generations": [{"number": row.number} | row.summary for row in generations],
             "population": generations[-1].points if generations else [],
             "all_points": {
@@ -74,16 +82,24 @@ def front_keep(request: HttpRequest, search_id: UUID) -> HttpResponse:
     return redirect(keep_front_point(search, int(index)))
 
 
+def _in_group(search: Search) -> dict[str, Any]:
+    """A search beside those begun with it: its devices and its best candidate."""
+    ranked = sorted(search.candidates.all(), key=lambda candidate: candidate.rank)
+    return {"search": search, "best": ranked[0] if ranked else None}
+
+
 def front_state(search: Search) -> dict[str, Any] | None:
     """The front as the slider reads it: points, and the names of what their values are."""
     if not search.front:
         return None
     space = search.predictor.space.load()
     varied = [gene for gene in space.genes if len(gene.choices) > 1]
+    best = np.maximum.accumulate([point["accuracy"] for point in search.front])
+    slider = {0, *(np.flatnonzero(np.diff(best) > 0) + 1).tolist()}  # more accurate than everything faster
     points = [
         {name: value for name, value in point.items() if name != "genes"}
-        | {"values": [values[gene.name] for gene in varied]}
-        for point in search.front
+        | {"on_slider": index in slider, "values": [values[gene.name] for gene in varied]}
+        for index, point in enumerate(search.front)
         for values in [space.values(point["genes"])]
     ]
     return {"labels": [gene.label for gene in varied], "points": points}
@@ -124,7 +140,7 @@ def candidate_state(candidate: Candidate) -> dict[str, Any]:
     names = (
         "rank", "accuracy", "accuracy_low", "accuracy_high",
         "latency_ms", "latency_low_ms", "latency_high_ms",
-        "meets_limit", "multiply_adds", "parameters", "on_front",
+        "meets_limit", "multiply_adds", "parameters", "file_bytes", "on_front",
     )  # fmt: skip
     return {
         "id": str(candidate.pk),
@@ -183,7 +199,9 @@ def _ranges(user: object) -> dict[str, dict[str, object]]:
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:
-    rows = Search.objects.owned_by(request.user).select_related("run", "predictor__space", "table__device")
+    rows = Search.objects.owned_by(request.user).select_related(
+        "run", "predictor__space", "predictor__run", "predictor__recipe", "table__device"
+    )
     search: Search = get_object_or_404(rows, pk=search_id)
     return search
 

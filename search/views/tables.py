@@ -44,6 +44,7 @@ def _device_page(request: HttpRequest, device: Device, form: TableForm, status: 
         "object": device,
         "device": device,
         "tables": device.tables.select_related("run"),
+        "energies": device.energy_predictors.select_related("run", "space"),
         "table_form": form,
     }
     return render(request, "devices/detail.html", context, status=status)

@@ -10,7 +10,8 @@ export function frontSlider(front, onPick) {
   const place = /** @type {HTMLElement | null} */ (document.querySelector("[data-front]"));
   const slider = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[type=range]") ?? null);
   if (!place || !slider || !front?.points.length) return;
-  const { labels, points } = front;
+  const { labels } = front;
+  const points = front.points.map((point, index) => ({ ...point, index })).filter((point) => point.on_slider);
   const best = points[points.length - 1];
   slider.min = String(points[0].cost_ms);
   slider.max = String(best.cost_ms);
@@ -42,7 +43,7 @@ export function frontSlider(front, onPick) {
       return pair;
     }));
     const chosen = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[name=index]") ?? null);
-    if (chosen) chosen.value = String(index);
+    if (chosen) chosen.value = String(point.index);
     onPick(point);
   }
 

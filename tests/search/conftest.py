@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chamnet_web.accounts.models import User
+from search import queries
 from search.models import Search
 from search.services import catalogue
 from tests.search.world import TINY_FINAL, TINY_RECIPE, predictor_of, roomy_space, search_of, table_of
@@ -14,7 +15,8 @@ from tests.search.world import TINY_FINAL, TINY_RECIPE, predictor_of, roomy_spac
 def tiny_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The presets "seconds" and "seconds-final" take no time."""
     recipes = {**catalogue.RECIPES, "seconds": TINY_RECIPE, "seconds-final": TINY_FINAL}
-    monkeypatch.setattr(catalogue, "RECIPES", recipes)
+    for module in (catalogue, queries):
+        monkeypatch.setattr(module, "RECIPES", recipes)
 
 
 @pytest.fixture

@@ -22,11 +22,12 @@ from devices.runs.services import pause, resume
 from search.models import QuickStart, Search, TrainedModel
 from search.services import quickstart
 from search.services.models import start_model
-from search.services.searches import keep_front_point, latency_range, load_problem
+from search.services.problems import latency_range, load_problem
+from search.services.searches import FurtherLimit, keep_front_point
 from search.steps import model as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
-from tests.search.world import best_of, roomy_space, search_of, table_of, tiny_space
+from tests.search.world import best_of, energy_of, roomy_space, search_of, table_of, tiny_space
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
 Work = Callable[..., int]
@@ -245,14 +246,16 @@ def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
         (3 * least + greatest) / 4,
         sorted(search.candidates.values_list("parameters", flat=True))[0],
     )
+    energy = energy_of(owner, other.device, work, space=roomy_space())
     both = search_of(
         owner,
         search.predictor,
         search.table,
         work,
         name="Both",
-        further=[(other, limit)],
+        further=[FurtherLimit(other, limit), FurtherLimit(energy, 1e6)],
         max_parameters=parameters,
+        max_file_bytes=10**9,
         max_multiply_adds=10**9,
     )
     assert both.run.status == Run.Status.SUCCEEDED, both.run.reason
@@ -262,8 +265,56 @@ def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
         costs = problem.costs(np.array([row.genes]))[0]
         assert row.latency_ms <= both.latency_limit_ms
         assert costs[1] <= limit
-        assert costs[2] == row.multiply_adds
-        assert costs[3] == row.parameters <= parameters
+        assert costs[2] == pytest.approx(row.limits[2]["value"])
+        assert costs[3] == row.multiply_adds
+        assert costs[4] == row.parameters <= parameters
+        assert costs[5] == row.file_bytes
+        assert [one["name"] for one in row.limits] == [one.name for one in problem.limits]
+        assert all(one["low"] <= one["value"] <= one["high"] for one in row.limits)
+
+
+def test_an_energy_limit_is_kept_and_traded_on_the_front(
+    search: Search, owner: User, work: Work, signed_in: Client
+) -> None:
+    energy = energy_of(owner, search.table.device, work, space=roomy_space(), count=40)
+    within = search_of(
+        owner,
+        search.predictor,
+        search.table,
+        work,
+        name="Thrifty",
+        latency_limit_ms=2 * search.latency_limit_ms,
+        further=[FurtherLimit(energy, float(np.median([value for _, value in energy.measurements])))],
+        confidence=0.9,
+    )
+    assert within.run.status == Run.Status.SUCCEEDED, within.run.reason
+    for row in within.candidates.all():
+        assert row.limits[1]["chance"] >= 0.9 - 1e-9
+    front = within.front
+    assert front is not None
+    assert all(point["energy_mj"] > 0 for point in front)
+    problem, genes = load_problem(within), np.array([point["genes"] for point in front])
+    costs = np.column_stack([problem.costs(genes), -problem.accuracy(genes)])
+    for row in costs:
+        assert not np.any(np.all(costs <= row, axis=1) & np.any(costs < row - 1e-12, axis=1))
+    page = signed_in.get(within.get_absolute_url())
+    assert "Front: predicted accuracy against energy" in page.content.decode()
+    shown = [point["accuracy"] for point in page.context["state"]["front"]["points"] if point["on_slider"]]
+    assert shown == sorted(shown)
+    assert signed_in.get(best_of(within).get_absolute_url()).content.decode().count("energy on") == 1
+
+
+def test_limits_that_no_network_keeps_together_end_at_once_with_what_binds(
+    search: Search, owner: User, work: Work
+) -> None:
+    energy = energy_of(owner, search.table.device, work, space=roomy_space())
+    none = search_of(
+        owner, search.predictor, search.table, work, name="None", further=[FurtherLimit(energy, 1e-6)]
+    )
+    assert none.run.status == Run.Status.FAILED
+    assert "What binds is energy on" in none.run.reason
+    assert "raise it to" in none.run.reason
+    assert none.generation_rows.count() == 0
 
 
 def test_the_front_answers_every_limit_and_its_points_become_candidates(

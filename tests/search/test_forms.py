@@ -14,9 +14,9 @@ from devices.runs.models import Run
 from devices.services import this_machine
 from search.forms import PredictorForm, SearchForm, TableForm
 from search.models import Predictor, Search
-from search.services.searches import latency_range
+from search.services.problems import latency_range
 from search.spaces import preset
-from tests.search.world import predictor_of, table_of
+from tests.search.world import energy_of, predictor_of, table_of
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -145,46 +145,104 @@ def test_a_limit_that_is_no_length_of_time_is_refused(
     assert "latency_limit_ms" in response.context["form"].errors
 
 
+def rows(*limits: tuple[str, str]) -> dict[str, str]:
+    """Form data of further limits: (what, at most)."""
+    data = {"limits-TOTAL_FORMS": str(len(limits)), "limits-INITIAL_FORMS": "0"}
+    for place, (of, maximum) in enumerate(limits):
+        data |= {f"limits-{place}-of": of, f"limits-{place}-maximum": maximum}
+    return data
+
+
 @pytest.mark.parametrize(
     ("other", "limit", "field", "said"),
     [
-        (None, "2.5", "other_table", "Choose the device that this limit is for, or clear the limit."),
-        ("same", "2.5", "other_table", "This device is chosen above already. Choose another one."),
-        ("phone", "", "other_limit_ms", "Enter the limit in milliseconds on that device."),
-        ("phone", "0.0001", "other_limit_ms", "The fastest network of this space on this device takes"),
-        ("phone", "-1", "other_limit_ms", "greater than or equal to"),
+        (None, "2.5", "of", "Choose what this limit is for, or clear the limit."),
+        ("same", "2.5", "of", "This has a limit already. Choose something else."),
+        ("phone", "", "maximum", "Enter the limit."),
+        ("phone", "0.0001", "maximum", "The fastest network of this space on this device takes"),
+        ("phone", "-1", "maximum", "greater than or equal to"),
+        ("nonsense", "1", "of", "is not one of the available choices"),
     ],
 )
-def test_a_wrong_second_device_is_refused_beside_its_field(
+def test_a_wrong_further_limit_is_refused_beside_its_field(
     searchable: dict[str, Any], owner: User, other: str | None, limit: str, field: str, said: str
 ) -> None:
     phone = table_of(owner, device_name="The phone")
-    chosen = {None: "", "same": searchable["table"], "phone": phone.pk}[other]
-    form = SearchForm(searchable | {"other_table": chosen, "other_limit_ms": limit}, owner=owner)
+    chosen = {None: "", "same": f"table:{searchable['table']}", "phone": f"table:{phone.pk}"}
+    form = SearchForm(searchable | rows((chosen.get(other, "nonsense"), limit)), owner=owner)
     assert not form.is_valid()
-    assert said in form.errors[field][0]
+    assert said in form.limits.forms[0].errors[field][0]
 
 
 def test_a_search_with_every_kind_of_limit_is_begun(
-    signed_in: Client, searchable: dict[str, Any], owner: User
+    signed_in: Client, searchable: dict[str, Any], owner: User, work: Work
 ) -> None:
-    phone = table_of(owner, device_name="The phone")
+    phone, watch = (table_of(owner, device_name=name) for name in ("The phone", "The watch"))
+    energy = energy_of(owner, phone.device, work)
     more = {
-        "other_table": phone.pk,
-        "other_limit_ms": "5",
+        **rows(
+            (f"table:{phone.pk}", "5"),
+            ("", ""),
+            (f"table:{watch.pk}", "6"),
+            (f"energy:{energy.pk}", "900"),
+        ),
         "confidence": "0.9",
         "cautious": "on",
         "max_parameters": "100000",
+        "max_file_kb": "500",
     }
     assert signed_in.post("/searches/new/", searchable | more).status_code == 302
     search = Search.objects.get()
     assert (search.confidence, search.cautious) == (0.9, True)
     assert (search.max_multiply_adds, search.max_parameters) == (None, 100_000)
-    (further,) = search.further_limits.all()
-    assert (further.table, further.latency_limit_ms) == (phone, 5.0)
+    assert search.max_file_bytes == 500_000
+    assert [(row.table, row.energy, row.maximum) for row in search.further_limits.all()] == [
+        (phone, None, 5.0),
+        (watch, None, 6.0),
+        (None, energy, 900.0),
+    ]
     page = signed_in.get(search.get_absolute_url()).content.decode()
-    assert "Also on The phone" in page
+    assert "Limit of latency on The phone" in page
+    assert "Limit of energy on The phone" in page
     assert signed_in.post("/searches/new/", searchable | {"confidence": "1.5"}).status_code == 422
+
+
+def test_one_network_for_each_device_is_a_search_for_each(
+    signed_in: Client, searchable: dict[str, Any], owner: User, work: Work
+) -> None:
+    phone = table_of(owner, device_name="The phone", slower=2.0)
+    both = searchable | rows((f"table:{phone.pk}", "5")) | {"networks": "both"}
+    assert signed_in.post("/searches/new/", both).status_code == 302
+    together, here, there = Search.objects.order_by("created_at")
+    assert together.group == here.group == there.group
+    assert together.group is not None
+    assert [one.further_limits.count() for one in (together, here, there)] == [1, 0, 0]
+    assert (there.table, there.latency_limit_ms, there.name) == (phone, 5.0, "Half way for The phone")
+    work()
+    page = signed_in.get(together.get_absolute_url()).content.decode()
+    assert "One network for all devices, or one for each" in page
+    best = {one.pk: one.candidates.get(rank=1).accuracy for one in (together, here, there)}
+    assert best[together.pk] <= min(best[here.pk], best[there.pk]) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("networks", "said"), [("each", "There is one device only."), ("some", "not one of")]
+)
+def test_a_network_for_each_of_one_device_is_refused(
+    searchable: dict[str, Any], owner: User, networks: str, said: str
+) -> None:
+    form = SearchForm(searchable | {"networks": networks}, owner=owner)
+    assert said in form.errors["networks"][0]
+
+
+def test_a_device_with_an_energy_limit_alone_cannot_have_its_own_network(
+    searchable: dict[str, Any], owner: User, work: Work
+) -> None:
+    phone, watch = (table_of(owner, device_name=name) for name in ("The phone", "The watch"))
+    energy = energy_of(owner, watch.device, work)
+    limits = rows((f"table:{phone.pk}", "5"), (f"energy:{energy.pk}", "900"))
+    form = SearchForm(searchable | limits | {"networks": "each"}, owner=owner)
+    assert "The watch alone also needs a latency limit there" in form.errors["networks"][0]
 
 
 def test_the_form_shows_the_range_that_the_space_spans(signed_in: Client, searchable: dict[str, Any]) -> None:

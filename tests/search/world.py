@@ -17,12 +17,14 @@ from devices.runs.models import Run, Step
 from devices.runs.writing import writing
 from devices.services import this_machine
 from devices.tables import calibrate
-from search.models import Candidate, Predictor, Search
+from search.models import Candidate, EnergyPredictor, Predictor, Search
 from search.predictors import Proposal as Proposed
+from search.services.energy import start_energy_predictor
 from search.services.predictors import record_proposal, record_training, start_predictor
-from search.services.searches import latency_range, start_search
+from search.services.problems import latency_range
+from search.services.searches import start_search
 from search.services.tables import build_table
-from search.spaces import Architecture, SearchSpace, preset
+from search.spaces import ENERGY_UNITS, Architecture, SearchSpace, preset, read_records
 from search.training.recipes import Recipe
 
 Work = Callable[..., int]
@@ -87,6 +89,8 @@ def table_of(
         device._state.adding = True
         device.save()
     table = build_table(device=device, space=space or tiny_space())
+    if device_name:
+        Device.objects.filter(pk=device.pk).update(is_this_machine=False)
     if work is not None:
         work()
     else:
@@ -166,3 +170,31 @@ def search_of(owner: User, predictor: Predictor, table: LatencyTable, work: Work
 
 def best_of(search: Search) -> Candidate:
     return search.candidates.get(rank=1)
+
+
+def csv_of(space: SearchSpace, column: str, value: Callable[[Architecture], float], count: int = 12) -> str:
+    """A CSV file of distinct networks with a made-up value of each."""
+    genes = np.unique(space.sample(np.random.default_rng(2), 400), axis=0)
+    chosen = np.random.default_rng(3).permutation(genes)[:count]
+    names = [gene.name for gene in space.genes]
+    lines = [",".join([*names, column])]
+    for row in chosen:
+        architecture = Architecture(space, tuple(int(gene) for gene in row))
+        values = [str(architecture.values[name]) for name in names]
+        lines.append(",".join([*values, f"{value(architecture):.6g}"]))
+    return "\n".join(lines) + "\n"
+
+
+def energy_of(
+    owner: User, device: Device, work: Work, *, space: SearchSpace | None = None, count: int = 12
+) -> EnergyPredictor:
+    """A predictor fitted to made-up energies that grow with the root of the multiply-adds."""
+    space = space or tiny_space()
+    text = csv_of(space, "energy_mj", lambda one: math.sqrt(one.multiply_adds), count)
+    records = read_records(text.splitlines(), space, ENERGY_UNITS, lowest=0.0, highest=1e9)
+    energy = start_energy_predictor(
+        owner=owner, device=device, space=space, records=records, meter="A meter that a test made up"
+    )
+    work()
+    energy.refresh_from_db()
+    return energy

@@ -7,6 +7,7 @@ from datetime import datetime
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template.context import RequestContext
+from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -53,6 +54,16 @@ def count(number: float | None) -> str:
             scale = 1e3 if unit == " k" else limit
             return f"{number / scale:.3g}{unit}"
     return f"{number:,.0f}".replace(",", " ")
+
+
+@register.filter
+def amount(value: float | None, unit: str) -> str:
+    """A quantity of a limit in its unit: milliseconds, millijoules, bytes, or a plain count."""
+    if value is None or unit == "":
+        return count(value)
+    if unit == "bytes":
+        return filesizeformat(value)
+    return milliseconds(value).replace("ms", unit)
 
 
 @register.filter

@@ -21,6 +21,7 @@ const CHOSEN = [
   { id: "sobol", label: "Even spread, measured", slot: 3 },
   { id: "exploration", label: "Exploration, measured", slot: 1 },
   { id: "exploitation", label: "Exploitation, measured", slot: 2 },
+  { id: "given", label: "Given, measured", slot: 3 },
 ];
 
 const sampleChart = figure("samples", {
@@ -29,7 +30,7 @@ const sampleChart = figure("samples", {
   y: { label: "Validation accuracy", unit: "%", most: 100 },
   series: [
     { id: "predicted", label: "Predicted before training, ± 1 deviation", draw: "errors", slot: 4, predicted: true, radius: 5 },
-    ...CHOSEN.map(({ id, label, slot }) => ({ id, label, slot, draw: /** @type {const} */ ("points"), radius: 5 })),
+    ...CHOSEN.filter(({ id }) => (id === "given") === state.given).map(({ id, label, slot }) => ({ id, label, slot, draw: /** @type {const} */ ("points"), radius: 5 })),
     { id: "failed", label: "Failed", draw: "points", slot: 6, radius: 6 },
     { id: "best", label: "Best so far", draw: "steps", slot: 8 },
   ],
@@ -76,7 +77,7 @@ function drawSamples() {
   if (!sampleChart) return;
   const all = [...samples.values()].sort((a, b) => a.index - b.index);
   const done = all.filter((sample) => typeof sample.accuracy === "number");
-  for (const { id } of CHOSEN) sampleChart.set(id, done.filter((s) => s.chosen_for === id).map((s) => point(s, s.accuracy)));
+  for (const { id } of CHOSEN) if (sampleChart.data.has(id)) sampleChart.set(id, done.filter((s) => s.chosen_for === id).map((s) => point(s, s.accuracy)));
   const guessed = all.filter((sample) => typeof sample.predicted === "number");
   sampleChart.set("predicted", guessed.map((s) => ({
     ...point(s, s.predicted), low: 100 * (s.predicted - s.deviation), high: 100 * (s.predicted + s.deviation),
@@ -122,6 +123,25 @@ function drawScatter(points) {
   })));
   const held = points.filter((p) => Math.abs(p.measured - p.predicted) <= 1.96 * p.deviation).length;
   scatterChart.finding(`${held} of ${points.length} held-out samples lie within their 95 % interval`);
+}
+
+function drawReliability(points) {
+  const chart = figure("reliability", {
+    name: "reliability",
+    x: { label: "Probability of the interval", unit: "%", min: 0, max: 100 },
+    y: { label: "Held-out samples inside", unit: "%", min: 0, max: 100 },
+    series: [
+      { id: "ideal", label: "Honest", draw: "line", slot: 8, faint: true },
+      { id: "held", label: "Cross-validated", draw: "line", slot: 4, radius: 4 },
+    ],
+  });
+  if (!chart || points.length === 0) return;
+  chart.set("ideal", [{ x: 0, y: 0 }, { x: 100, y: 100 }]);
+  chart.set("held", points.map(([level, share]) => ({ x: 100 * level, y: 100 * share })));
+  const [level, share] = points.find(([at]) => at === 0.9) ?? points[points.length - 1];
+  const word = Math.abs(share - level) <= 0.06 ? "about as often as they say" : share < level ? "less often than they say: trust them less" : "more often than they say: they are cautious";
+  chart.finding(`Intervals hold ${word} (${percent(level, 0)}: ${percent(share, 0)})`);
+  chart.draw();
 }
 
 /** What trains now, each with its epochs. */
@@ -170,6 +190,7 @@ function drawAll() {
 
 drawAll();
 drawScatter(state.scatter ?? []);
+drawReliability(state.reliability ?? []);
 if (!samples.size && endedEarly(state)) {
   for (const chart of [sampleChart, errorChart, rankChart, scatterChart]) chart?.finding("No sample was trained");
 }

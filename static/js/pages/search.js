@@ -131,6 +131,23 @@ drawPopulation();
 drawGenerations();
 drawSlider();
 if (!summaries.size && endedEarly(state)) for (const chart of [population, progress]) chart?.finding("No generation was scored");
+function drawEnergy() {
+  const points = (state.front?.points ?? []).filter((point) => typeof point.energy_mj === "number");
+  if (!points.length) return;
+  const chart = figure("energy", {
+    name: "energy-front",
+    x: { label: "Predicted energy", unit: "mJ" },
+    y: { label: "Predicted accuracy", unit: "%", most: 100 },
+    series: [{ id: "front", label: "No other network is faster, thriftier and more accurate", draw: "points", slot: 4, predicted: true }],
+    limits: state.energy_limit_mj ? [{ id: "limit", axis: "x", value: state.energy_limit_mj, label: `limit ${quantity(state.energy_limit_mj, "mJ", 3)}` }] : [],
+  });
+  chart?.set("front", points.map((point) => ({ x: point.energy_mj, y: 100 * point.accuracy, note: quantity(point.latency_ms, "ms", 3) })));
+  const best = points.reduce((a, b) => (a.accuracy >= b.accuracy ? a : b));
+  chart?.finding(`The most accurate network, ${percent(best.accuracy, 2)}, takes ${quantity(best.energy_mj, "mJ", 3)} an image`);
+  chart?.draw();
+}
+
+drawEnergy();
 if (state.front) {
   frontSlider(state.front, (point) => {
     population?.set("picked", [{ x: point.latency_ms, y: 100 * point.accuracy, note: "chosen below" }]);

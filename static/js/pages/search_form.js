@@ -27,5 +27,16 @@ function showRange() {
   else place.textContent = `${span} Your limit lies ${place01 < 0.33 ? "in the fast third" : place01 < 0.67 ? "in the middle" : "in the slow third"} of that range.`;
 }
 
+const rows = /** @type {HTMLElement[]} */ ([...form.querySelectorAll("[data-limit-row]")]);
+
+/** One empty row of further limits is enough to go on with. */
+function showRows() {
+  const filled = rows.map((row) => [...row.querySelectorAll("select, input")].some((input) => /** @type {HTMLInputElement} */ (input).value !== ""));
+  const last = filled.lastIndexOf(true);
+  rows.forEach((row, at) => { row.hidden = at > last + 1; });
+}
+
+form.addEventListener("input", showRows);
+showRows();
 form.addEventListener("input", showRange);
 showRange();

@@ -1,0 +1,135 @@
+"""The energy of one image on a device, as a Gaussian process over measured whole networks.
+
+It is the accuracy predictor's code on the logarithm of the energy, so that no prediction is negative and
+errors are relative. Besides the genes it sees the logarithm of a cost that is known of every network: its
+latency from the device's table, or its multiply-adds. The baseline is the simplest belief, that energy is
+constant * cost.
+
+Source: Dai et al., ChamNet, CVPR 2019, section 3.3: a Gaussian process on measured energies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.predictors.gaussian_process import GaussianProcess
+from search.predictors.quality import CrossValidation, cross_validate
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Features = Callable[[IntArray], FloatArray]
+
+FOLDS = 5
+FEWEST = 5
+
+
+def with_cost(features: Features, cost: Features, ends: tuple[float, float]) -> Features:
+    """Features (n, d + 1): those of `features` (n, d) and the log of a cost, 0..1 between its `ends`."""
+    low, high = np.log(ends)
+    width = max(high - low, 1e-12)
+
+    def extended(population: IntArray) -> FloatArray:
+        place = (np.log(cost(population)) - low) / width
+        return np.column_stack([features(population), np.clip(place, 0.0, 1.0)])
+
+    return extended
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """Predicts the energy of populations (n, genes) in millijoules."""
+
+    process: GaussianProcess
+    features: Features
+
+    @classmethod
+    def fit(cls, population: IntArray, energy_mj: FloatArray, features: Features) -> EnergyModel:
+        """Learns from measured energies (n,), all above 0. Raises ValueError as GaussianProcess.fit does."""
+        return cls(GaussianProcess.fit(features(population), np.log(energy_mj)), features)
+
+    @classmethod
+    def from_json(
+        cls, data: Mapping[str, Any], population: IntArray, energy_mj: FloatArray, features: Features
+    ) -> EnergyModel:
+        """The model whose process `to_json` described, on the same measurements."""
+        return cls(GaussianProcess.from_json(data, features(population), np.log(energy_mj)), features)
+
+    def quantile_mj(self, population: IntArray, probability: float) -> FloatArray:
+        """Energies (n,) that the networks stay within with this probability, 0.5 to below 1."""
+        inputs = self.features(population)
+        if probability == 0.5:
+            return np.asarray(np.exp(self.process.predict_median(inputs)))
+        return np.asarray(np.exp(self.process.predict_interval(inputs, 2.0 * probability - 1.0)[1]))
+
+    def interval_mj(self, population: IntArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+        """Ends (n,), (n,) of the central interval that holds one measurement with this probability."""
+        low, high = self.process.predict_interval(self.features(population), level)
+        return np.exp(low), np.exp(high)
+
+    def probability_within(self, population: IntArray, limit_mj: float) -> FloatArray:
+        """Probability (n,) that the measured energy is at most `limit_mj`."""
+        return 1.0 - self.process.probability_above(self.features(population), float(np.log(limit_mj)))
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyQuality:
+    """Held-out predictions (n,) of measured energies (n,), all in mJ, beside those of the baseline.
+
+    errors are mean absolute relative errors; `beats_baseline` asks for a difference of two standard errors.
+    """
+
+    measured: FloatArray
+    predicted: FloatArray
+    low: FloatArray
+    high: FloatArray
+    spearman: float
+    coverage_90: float
+    error: float
+    baseline_error: float
+    beats_baseline: bool
+
+
+def energy_quality(
+    population: IntArray,
+    energy_mj: FloatArray,
+    cost: FloatArray,
+    features: Features,
+    rng: np.random.Generator,
+) -> EnergyQuality:
+    """Cross-validated quality on measured energies (n,), and that of energy = constant * cost (n,).
+
+    Raises ValueError for fewer than FEWEST measurements, and as GaussianProcess.fit does.
+    """
+    n = len(energy_mj)
+    if n < FEWEST:
+        raise ValueError(f"An energy predictor needs at least {FEWEST} measured networks, not {n}.")
+    held: CrossValidation = cross_validate(
+        features(population), np.log(energy_mj), folds=min(FOLDS, n), rng=rng
+    )
+    predicted = np.exp(held.predicted)
+    errors = np.abs(predicted / energy_mj - 1.0)
+    others = np.array([_constant(np.delete(energy_mj, i), np.delete(cost, i)) for i in range(n)])
+    baseline = np.abs(others * cost / energy_mj - 1.0)
+    gain = baseline - errors
+    reach = 1.96 * held.deviation
+    return EnergyQuality(
+        measured=energy_mj,
+        predicted=predicted,
+        low=np.exp(held.predicted - reach),
+        high=np.exp(held.predicted + reach),
+        spearman=held.quality.spearman,
+        coverage_90=held.quality.coverage_90,
+        error=float(errors.mean()),
+        baseline_error=float(baseline.mean()),
+        beats_baseline=bool(gain.mean() > 2.0 * gain.std(ddof=1) / np.sqrt(n)),
+    )
+
+
+def _constant(energy_mj: FloatArray, cost: FloatArray) -> float:
+    """The factor between cost and energy: the median ratio, which few odd measurements do not move."""
+    return float(np.median(energy_mj / cost))

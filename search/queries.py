@@ -1,0 +1,73 @@
+"""Reads about predictors and tables that more than one page needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Count
+
+from devices.models import LatencyTable
+from devices.runs.models import Run
+from search.models import Predictor, Sample, Search
+from search.training.datasets import DATASETS
+from search.training.recipes import PRESETS as RECIPES
+
+
+def stale_predictors(predictors: Iterable[Predictor]) -> dict[UUID, list[str]]:
+    """Why each finished predictor is no longer what would be built today, as sentences; none where it is.
+
+    Two queries, however many predictors there are.
+    """
+    finished = [one for one in predictors if one.run.status == Run.Status.SUCCEEDED]
+    trained = Count("architecture_id", distinct=True)
+    samples = Sample.objects.filter(status=Sample.Status.SUCCEEDED)
+    known = {
+        tuple(row[:4]): row[4]
+        for row in samples.filter(owner__in={one.owner_id for one in finished})
+        .values_list("owner", "space", "dataset", "recipe")
+        .annotate(trained)
+    }
+    own = dict(
+        samples.filter(proposals__predictor__in=[one.pk for one in finished])
+        .values_list("proposals__predictor")
+        .annotate(trained)
+    )
+    return {
+        one.pk: _reasons(
+            one, known.get((one.owner_id, one.space_id, one.dataset, one.recipe_id), 0) - own.get(one.pk, 0)
+        )
+        for one in finished
+    }
+
+
+def _reasons(predictor: Predictor, unknown: int) -> list[str]:
+    reasons = []
+    if unknown > 0:
+        networks = "1 network was" if unknown == 1 else f"{unknown} networks were"
+        reasons.append(f"{networks} trained under the same recipe since, which it does not know.")
+    recipe = RECIPES.get(predictor.recipe.name)
+    if recipe is not None and recipe.id != predictor.recipe_id:
+        reasons.append(f"The recipe “{predictor.recipe.name}” has changed since its samples were trained.")
+    dataset = DATASETS.get(predictor.dataset)
+    if dataset is not None and predictor.dataset_checksum not in ("", dataset.checksum):
+        reasons.append(f"The data set {dataset.label} has changed since its samples were trained.")
+    return reasons
+
+
+def newer_table(table: LatencyTable) -> LatencyTable | None:
+    """The newest finished version of the same device and space, if it is not this one."""
+    rows = LatencyTable.objects.usable().filter(device=table.device_id, space_id=table.space_id)
+    return rows.filter(version__gt=table.version).order_by("-version").first()
+
+
+def searches_of_group(search: Search) -> list[Search]:
+    """The searches begun with one form, in its order; empty for a search that was begun alone."""
+    if search.group is None:
+        return []
+    rows = Search.objects.filter(owner=search.owner_id, group=search.group).order_by("created_at")
+    return list(
+        rows.select_related("run", "table__device").prefetch_related(
+            "candidates", "further_limits__table__device"
+        )
+    )

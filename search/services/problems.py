@@ -1,0 +1,327 @@
+"""What a search runs on: a fitted predictor and the limits, as functions of populations (n, genes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from devices.models import LatencyTable
+from devices.operators import Operator
+from devices.tables import Calibration
+from search.evolution import Limit
+from search.models import Candidate, EnergyPredictor, Search
+from search.predictors import EnergyModel, GaussianProcess, with_cost
+from search.services.predictors import predictor_features, predictor_model
+from search.spaces import (
+    FILE_BASE,
+    Architecture,
+    CompiledCost,
+    FloatArray,
+    IntArray,
+    SearchSpace,
+    features,
+    file_bytes,
+)
+
+LEVEL = 0.95
+"""Probability of the intervals that pages show."""
+
+
+class Cost(Protocol):
+    """One limited quantity of every network, in the unit of its limit."""
+
+    @property
+    def limit(self) -> Limit: ...
+
+    def quantiles(self, population: IntArray, probability: float) -> FloatArray:
+        """Values (n,) that the networks stay within with this probability; 0.5 gives the prediction."""
+
+    def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Ends (n,), (n,) of the intervals of probability LEVEL."""
+
+    def chances(self, population: IntArray) -> FloatArray:
+        """Probabilities (n,) of keeping the limit."""
+
+
+@dataclass(frozen=True)
+class DeviceLatency:
+    """Latency in milliseconds from a device's compiled table and its calibration."""
+
+    limit: Limit
+    summed_us: CompiledCost
+    calibration: Calibration
+
+    def quantiles(self, population: IntArray, probability: float) -> FloatArray:
+        return self.calibration.quantiles_us(self.summed_us(population), probability) / 1000.0
+
+    def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
+        ends = [self.calibration.interval_us(summed, LEVEL) for summed in self.summed_us(population)]
+        low, high = np.array(ends).reshape(len(population), 2).T / 1000.0
+        return low, high
+
+    def chances(self, population: IntArray) -> FloatArray:
+        allowed = 1000.0 * self.limit.maximum
+        sums = self.summed_us(population)
+        return np.array([self.calibration.probability_within(summed, allowed) for summed in sums])
+
+
+@dataclass(frozen=True)
+class DeviceEnergy:
+    """Energy of one image in millijoules from a device's energy predictor."""
+
+    limit: Limit
+    model: EnergyModel
+
+    def quantiles(self, population: IntArray, probability: float) -> FloatArray:
+        return self.model.quantile_mj(population, probability)
+
+    def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
+        return self.model.interval_mj(population, LEVEL)
+
+    def chances(self, population: IntArray) -> FloatArray:
+        return self.model.probability_within(population, self.limit.maximum)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What is known exactly: multiply-adds, parameters, and the size of the file but for a few bytes."""
+
+    limit: Limit
+    compiled: CompiledCost
+    base: float = 0.0
+
+    def quantiles(self, population: IntArray, probability: float) -> FloatArray:
+        return self.base + self.compiled(population)
+
+    def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
+        exact = self.quantiles(population, 0.5)
+        return exact, exact
+
+    def chances(self, population: IntArray) -> FloatArray:
+        return (self.quantiles(population, 0.5) <= self.limit.maximum).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A predictor and the limits of a search; it is what `search.evolution` searches.
+
+    The objective is the predicted accuracy, or the lower end of its interval; the costs are the limited
+    quantities at the confidence asked for, the first device's latency first.
+    """
+
+    space: SearchSpace
+    model: GaussianProcess
+    features: Callable[[IntArray], FloatArray]
+    latency: DeviceLatency
+    others: tuple[Cost, ...] = ()
+    confidence: float = 0.5
+    cautious: bool = False
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        return self.space.shape
+
+    @cached_property
+    def all_costs(self) -> tuple[Cost, ...]:
+        return (self.latency, *self.others)
+
+    @cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        return tuple(cost.limit for cost in self.all_costs)
+
+    @property
+    def energy(self) -> DeviceEnergy | None:
+        """The first limited energy, which the front then trades too."""
+        return next((cost for cost in self.others if isinstance(cost, DeviceEnergy)), None)
+
+    @property
+    def front_columns(self) -> tuple[int, ...]:
+        """Columns of the costs that the front trades against accuracy: latency, and energy if limited."""
+        energy = self.energy
+        return (0,) if energy is None else (0, 1 + self.others.index(energy))
+
+    def canonical(self, population: IntArray) -> IntArray:
+        return self.space.canonical(population)
+
+    def neighbours(self, genes: Sequence[int]) -> IntArray:
+        return self.space.neighbours(genes)
+
+    def objective(self, population: IntArray) -> FloatArray:
+        """What the search maximises (n,)."""
+        if self.cautious:
+            return self.model.predict_interval(self.features(population), 0.9)[0]
+        return self.accuracy(population)
+
+    def costs(self, population: IntArray) -> FloatArray:
+        """Costs (n, limits) in the limits' units."""
+        return np.column_stack([cost.quantiles(population, self.confidence) for cost in self.all_costs])
+
+    def accuracy(self, population: IntArray) -> FloatArray:
+        """Predicted validation accuracies (n,), 0 to 1."""
+        return self.model.predict(self.features(population))[0]
+
+    def accuracy_intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Ends (n,), (n,) of the accuracies' intervals of probability LEVEL."""
+        return self.model.predict_interval(self.features(population), LEVEL)
+
+    def latency_ms(self, population: IntArray) -> FloatArray:
+        """Predicted latencies (n,) on the first device, in milliseconds."""
+        return self.latency.quantiles(population, 0.5)
+
+
+def load_problem(search: Search) -> Problem:
+    """Reads and compiles what a search runs on.
+
+    Raises ValueError for a predictor that is not built to the end, and as `latency_range`.
+    """
+    predictor = search.predictor
+    space = predictor.space.load()
+    further = list(search.further_limits.select_related("table__device", "energy__device", "energy__table"))
+    others: list[Cost] = [
+        device_latency(space, row.table, row.maximum) for row in further if row.table is not None
+    ]
+    others += [device_energy(space, row.energy, row.maximum) for row in further if row.energy is not None]
+    return Problem(
+        space=space,
+        model=predictor_model(predictor),
+        features=predictor_features(predictor),
+        latency=device_latency(space, search.table, search.latency_limit_ms),
+        others=(*others, *_counts(space, search)),
+        confidence=search.confidence,
+        cautious=search.cautious,
+    )
+
+
+def _counts(space: SearchSpace, search: Search) -> list[Count]:
+    asked: tuple[tuple[str, str, int | None, Callable[[Operator], float], float], ...] = (
+        ("multiply-adds", "", search.max_multiply_adds, partial(_number, "multiply_adds"), 0.0),
+        ("parameters", "", search.max_parameters, partial(_number, "parameters"), 0.0),
+        ("file size", "bytes", search.max_file_bytes, file_bytes, FILE_BASE),
+    )
+    return [
+        Count(Limit(name, maximum, unit), space.compile(cost), base)
+        for name, unit, maximum, cost, base in asked
+        if maximum is not None
+    ]
+
+
+def _number(name: str, operator: Operator) -> float:
+    return float(getattr(operator, name))
+
+
+def device_latency(space: SearchSpace, table: LatencyTable, limit_ms: float) -> DeviceLatency:
+    """The latency limit of a device. Raises ValueError, saying how much is missing, for a table that does not
+    cover the space."""
+    return DeviceLatency(
+        Limit(f"latency on {table.device.name}", limit_ms, "ms"), *compile_table(space, table)
+    )
+
+
+def device_energy(space: SearchSpace, energy: EnergyPredictor, limit_mj: float) -> DeviceEnergy:
+    """The energy limit of a device. Raises ValueError for a predictor of another space or not fitted yet."""
+    if energy.space_id != space.id:
+        raise ValueError(f"{energy} is not of the space {space.name}: measure networks of this space.")
+    if energy.fitted is None:
+        raise ValueError(f"{energy} is not fitted yet.")
+    population, measured = energy_measurements(energy)
+    inputs = energy_features(space, energy.table)
+    limit = Limit(f"energy on {energy.device.name}", limit_mj, "mJ")
+    return DeviceEnergy(limit, EnergyModel.from_json(energy.fitted, population, measured, inputs))
+
+
+def energy_measurements(energy: EnergyPredictor) -> tuple[IntArray, FloatArray]:
+    """Genes (n, g) and energies (n,) in mJ of what was measured."""
+    return (
+        np.array([genes for genes, _ in energy.measurements], dtype=np.int64),
+        np.array([value for _, value in energy.measurements], dtype=np.float64),
+    )
+
+
+def energy_cost(space: SearchSpace, table: LatencyTable | None) -> CompiledCost:
+    """What energy is compared with: the sum of operators in microseconds, else the multiply-adds."""
+    if table is None:
+        return space.compile(partial(_number, "multiply_adds"))
+    return compile_table(space, table)[0]
+
+
+def energy_features(space: SearchSpace, table: LatencyTable | None) -> Callable[[IntArray], FloatArray]:
+    """What an energy predictor learns from: the genes, and where the cost lies in the space's range."""
+    cost = energy_cost(space, table)
+    return with_cost(partial(features, space), cost, (cost.least()[0], cost.greatest()[0]))
+
+
+def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0.5) -> tuple[float, float]:
+    """The least and greatest latency in milliseconds that the space spans on the table's device, exactly.
+
+    With a confidence above 0.5, what those two networks stay within with that probability.
+
+    Raises ValueError, saying how much is missing, when the table does not cover the space.
+    """
+    summed, calibration = compile_table(space, table)
+    ends = np.array([summed.least()[0], summed.greatest()[0]])
+    least, greatest = calibration.quantiles_us(ends, confidence) / 1000.0
+    return float(least), float(greatest)
+
+
+def compile_table(space: SearchSpace, table: LatencyTable) -> tuple[CompiledCost, Calibration]:
+    """Sums of operators in microseconds, and what makes latencies of them. Raises ValueError as
+    `latency_range`."""
+    operators = table.load()
+    coverage = operators.coverage(space.operators())
+    if coverage.missing:
+        raise ValueError(
+            f"{table} lacks {len(coverage.missing)} of the {coverage.total} operators of {space.name}. "
+            "Build a table for this space first."
+        )
+    return space.compile(operators.cost_us), operators.calibration
+
+
+def describe_candidates(
+    search: Search, problem: Problem, population: Sequence[Sequence[int]], first_rank: int = 1
+) -> list[Candidate]:
+    """Unsaved candidates for individuals in the order of their rank."""
+    genes = np.array(population, dtype=np.int64)
+    accuracy, (low, high) = problem.accuracy(genes), problem.accuracy_intervals(genes)
+    limits = [_described(cost, genes) for cost in problem.all_costs]
+    candidates = []
+    for place, row in enumerate(genes.tolist()):
+        architecture = Architecture(problem.space, tuple(row))
+        latency = limits[0][place]
+        candidates.append(
+            Candidate(
+                search=search,
+                rank=first_rank + place,
+                architecture_id=architecture.id,
+                genes=row,
+                accuracy=float(accuracy[place]),
+                accuracy_low=float(low[place]),
+                accuracy_high=float(high[place]),
+                latency_ms=latency["value"],
+                latency_low_ms=latency["low"],
+                latency_high_ms=latency["high"],
+                meets_limit=latency["chance"],
+                multiply_adds=architecture.multiply_adds,
+                parameters=architecture.parameters,
+                file_bytes=round(
+                    FILE_BASE + sum(file_bytes(layer.operator) for layer in architecture.layers)
+                ),
+                limits=[described[place] for described in limits],
+                on_front=False,
+            )
+        )
+    return candidates
+
+
+def _described(cost: Cost, population: IntArray) -> list[dict[str, Any]]:
+    """Every network's prediction for one limit, as JSON."""
+    low, high = cost.intervals(population)
+    columns = zip(cost.quantiles(population, 0.5), low, high, cost.chances(population), strict=True)
+    facts = {"name": cost.limit.name, "unit": cost.limit.unit, "maximum": cost.limit.maximum}
+    return [
+        facts | {"value": float(value), "low": float(least), "high": float(most), "chance": float(chance)}
+        for value, least, most, chance in columns
+    ]
