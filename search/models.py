@@ -296,7 +296,7 @@ class SearchLimit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} at most {self.maximum:g} {self.unit}"
+        return f"{self.quantity} at most {self.maximum:.4g} {self.unit}"
 
     @property
     def quantity(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from devices.models import LatencyTable
 from devices.operators import Operator
-from devices.tables import Calibration
+from devices.tables import Calibration, OperatorTable
 from search.evolution import Limit
 from search.models import Candidate, EnergyPredictor, Search
 from search.predictors import EnergyModel, GaussianProcess, with_cost
@@ -49,11 +49,12 @@ class Cost(Protocol):
 
 @dataclass(frozen=True)
 class DeviceLatency:
-    """Latency in milliseconds from a device's compiled table and its calibration."""
+    """Latency in milliseconds from a device's table, compiled to sums over operators, and its calibration."""
 
     limit: Limit
     summed_us: CompiledCost
     calibration: Calibration
+    operator_us: Callable[[Operator], float]
 
     def quantiles(self, population: IntArray, probability: float) -> FloatArray:
         return self.calibration.quantiles_us(self.summed_us(population), probability) / 1000.0
@@ -216,9 +217,9 @@ def _number(name: str, operator: Operator) -> float:
 def device_latency(space: SearchSpace, table: LatencyTable, limit_ms: float) -> DeviceLatency:
     """The latency limit of a device. Raises ValueError, saying how much is missing, for a table that does not
     cover the space."""
-    return DeviceLatency(
-        Limit(f"latency on {table.device.name}", limit_ms, "ms"), *compile_table(space, table)
-    )
+    operators = covering(space, table)
+    limit = Limit(f"latency on {table.device.name}", limit_ms, "ms")
+    return DeviceLatency(limit, space.compile(operators.cost_us), operators.calibration, operators.cost_us)
 
 
 def device_energy(space: SearchSpace, energy: EnergyPredictor, limit_mj: float) -> DeviceEnergy:
@@ -270,6 +271,12 @@ def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0
 def compile_table(space: SearchSpace, table: LatencyTable) -> tuple[CompiledCost, Calibration]:
     """Sums of operators in microseconds, and what makes latencies of them. Raises ValueError as
     `latency_range`."""
+    operators = covering(space, table)
+    return space.compile(operators.cost_us), operators.calibration
+
+
+def covering(space: SearchSpace, table: LatencyTable) -> OperatorTable:
+    """The table's measurements. Raises ValueError as `latency_range`."""
     operators = table.load()
     coverage = operators.coverage(space.operators())
     if coverage.missing:
@@ -277,7 +284,7 @@ def compile_table(space: SearchSpace, table: LatencyTable) -> tuple[CompiledCost
             f"{table} lacks {len(coverage.missing)} of the {coverage.total} operators of {space.name}. "
             "Build a table for this space first."
         )
-    return space.compile(operators.cost_us), operators.calibration
+    return operators
 
 
 def describe_candidates(

@@ -24,6 +24,7 @@ from search.evolution import (
     violation,
 )
 from search.models import Candidate, Generation, Search
+from search.services.drawing import blocks
 from search.services.problems import Problem, describe_candidates, load_problem
 from search.spaces import Architecture, FloatArray, IntArray
 
@@ -162,6 +163,7 @@ def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
     genes: IntArray = archive.genes[kept]
     low, high = problem.accuracy_intervals(genes)
     latency, accuracy = problem.latency_ms(genes), problem.accuracy(genes)
+    drawn = [blocks(problem.space.lower(row), problem.latency.operator_us) for row in genes.tolist()]
     energy = None if problem.energy is None else problem.energy.quantiles(genes, 0.5)
     return [
         {
@@ -171,6 +173,7 @@ def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
             "accuracy": round(float(accuracy[index]), 5),
             "low": round(float(low[index]), 5),
             "high": round(float(high[index]), 5),
+            "blocks": drawn[index],
         }
         | ({} if energy is None else {"energy_mj": float(f"{energy[index]:.5g}")})
         for index, row in enumerate(kept.tolist())

@@ -16,6 +16,7 @@ from devices.runs.writing import finite
 from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
 from search.models import Candidate, Search
 from search.queries import newer_table, searches_of_group, stale_predictors
+from search.services.drawing import block_of, blocks
 from search.services.models import start_model
 from search.services.problems import latency_range
 from search.services.searches import keep_front_point, start_searches
@@ -157,6 +158,7 @@ def _candidate_page(
     layers: list[dict[str, Any]] = [
         {
             "name": layer.name,
+            "block": block_of(layer.name),
             "kind": layer.operator.kind,
             "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
             f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
@@ -178,7 +180,7 @@ def _candidate_page(
         "layers": layers,
         "train_form": form,
         "models": candidate.models.select_related("run", "recipe"),
-        "state": finite({"layers": layers}),
+        "state": finite({"layers": layers, "blocks": blocks(architecture.layers, table.cost_us)}),
     }
     return render(request, "search/candidate.html", context, status=status)
 

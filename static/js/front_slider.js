@@ -1,5 +1,6 @@
 /** The slider over a search's front: the most accurate network for every latency limit, without asking the server. */
 import { number, percent, quantity } from "./format.js";
+import { drawNetwork } from "./network_drawing.js";
 import { slowestWithin } from "./series.js";
 
 /**
@@ -13,6 +14,7 @@ export function frontSlider(front, onPick) {
   const { labels } = front;
   const points = front.points.map((point, index) => ({ ...point, index })).filter((point) => point.on_slider);
   const best = points[points.length - 1];
+  const frame = /** @type {HTMLElement | null} */ (place.querySelector("[data-drawing-frame]"));
   slider.min = String(points[0].cost_ms);
   slider.max = String(best.cost_ms);
   slider.value = slider.max;
@@ -44,6 +46,7 @@ export function frontSlider(front, onPick) {
     }));
     const chosen = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[name=index]") ?? null);
     if (chosen) chosen.value = String(point.index);
+    if (frame && point.blocks) drawNetwork(frame, point.blocks);
     onPick(point);
   }
 

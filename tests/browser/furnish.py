@@ -8,16 +8,22 @@ from __future__ import annotations
 import json
 from functools import partial
 
+import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 
 from devices.runs.writing import writing
 from search.models import Epoch, TrainedModel
 from search.services.models import start_model
+from search.services.predictors import import_predictor
 from search.services.quickstart import start_quickstart
+from search.services.searches import FurtherLimit, start_searches
+from search.spaces import ACCURACY_UNITS, read_records
 from tests.search.world import (
     begin_predictor,
     best_of,
+    csv_of,
+    energy_of,
     finish,
     predictor_of,
     roomy_space,
@@ -49,7 +55,7 @@ def trained(model: TrainedModel) -> TrainedModel:
 
 
 def furnish() -> dict[str, str]:
-    work = partial(work_until_idle, kinds=("predictor", "search"))
+    work = partial(work_until_idle, kinds=("predictor", "search", "energy"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -57,6 +63,37 @@ def furnish() -> dict[str, str]:
     search = search_of(owner, predictor, table, work)
     impossible = search_of(owner, predictor, table, work, name="Impossible", latency_limit_ms=1e-6)
     candidate = best_of(search)
+    phone = table_of(owner, space, device_name="The phone", slower=3.0)
+    energy = energy_of(owner, phone.device, work, space=space, count=40)
+    thrifty = start_searches(
+        owner=owner,
+        name="Thrifty",
+        networks="both",
+        predictor=predictor,
+        table=table,
+        latency_limit_ms=search.latency_limit_ms,
+        further=[
+            FurtherLimit(phone, 3 * search.latency_limit_ms),
+            FurtherLimit(energy, float(np.median([value for _, value in energy.measurements]))),
+        ],
+        max_file_bytes=400_000,
+        confidence=0.9,
+        population=24,
+        generations=12,
+        seed=0,
+    )
+    work()
+    records = read_records(
+        csv_of(space, "accuracy_percent", lambda one: 60 + 8 * one.multiply_adds**0.1, 24).splitlines(),
+        space,
+        ACCURACY_UNITS,
+        lowest=0.0,
+        highest=1.0,
+    )
+    imported = import_predictor(
+        owner=owner, name="Imported", space=space, dataset="digits", records=records, origin="the cluster"
+    )
+    work()
     model = trained(start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0))
     begun = begin_predictor(owner, name="Begun")
     failed = begin_predictor(owner, name="Failed")
@@ -71,6 +108,11 @@ def furnish() -> dict[str, str]:
         "predictor": predictor,
         "predictor-begun": begun,
         "predictor-failed": failed,
+        "predictor-imported": imported,
+        "phone": phone.device,
+        "energy": energy,
+        "search-thrifty": thrifty,
+        "candidate-thrifty": best_of(thrifty),
         "search": search,
         "search-failed": impossible,
         "candidate": candidate,
@@ -83,6 +125,8 @@ def furnish() -> dict[str, str]:
         "device-new": "/devices/new/",
         "predictors": "/predictors/",
         "predictor-new": "/predictors/new/",
+        "predictor-import": "/predictors/import/",
+        "energy-new": f"/devices/{phone.device.pk}/energy/new/",
         "searches": "/searches/",
         "search-new": "/searches/new/",
         "models": "/models/",

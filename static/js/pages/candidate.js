@@ -1,9 +1,12 @@
 /** A candidate: where its latency goes, layer by layer, linked with the table of layers. */
 import { figure } from "../charts.js";
 import { percent } from "../format.js";
+import { onHighlight } from "../highlight.js";
+import { drawNetwork } from "../network_drawing.js";
 import { pageState } from "../state.js";
 
-const layers = (pageState()?.layers ?? []).filter((layer) => layer.latency_us !== null);
+const state = pageState();
+const layers = (state?.layers ?? []).filter((layer) => layer.latency_us !== null);
 const chart = figure("layers", {
   name: "latency-by-layer",
   x: { label: "Layer", type: "category", categories: layers.map((layer) => layer.name) },
@@ -23,3 +26,17 @@ const total = [...byKind.values()].reduce((sum, value) => sum + value, 0);
 const [kind, most] = [...byKind].sort((a, b) => b[1] - a[1])[0] ?? [];
 if (kind) chart?.finding(`Operators of the kind “${kind}” take ${percent(most / total, 0)} of the time`);
 chart?.draw();
+
+/** Marks what belongs to a block, in the table and in the drawing. @param {string | null} name */
+function markBlock(name) {
+  for (const old of document.querySelectorAll("[data-block].is-highlighted")) old.classList.remove("is-highlighted");
+  if (name === null) return;
+  for (const element of document.querySelectorAll(`[data-block="${CSS.escape(name)}"]`)) element.classList.add("is-highlighted");
+}
+
+const frame = /** @type {HTMLElement | null} */ (document.querySelector("[data-drawing-frame]"));
+if (frame) drawNetwork(frame, state?.blocks ?? [], markBlock);
+onHighlight((key) => {
+  const block = layers.find((layer) => layer.name === key)?.block;
+  for (const rect of document.querySelectorAll("rect[data-block]")) rect.classList.toggle("is-highlighted", rect.getAttribute("data-block") === block);
+});
