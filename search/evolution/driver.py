@@ -76,17 +76,23 @@ class SearchResult:
     best, refinement: the winner, and the proof that no single-gene change of it is better; None where
         nothing keeps the limits, or what does has no finite objective.
     reach: how near the space comes to limits that it cannot keep; None where it can.
-    archive: everything scored, neighbours of the winner included; `candidates(result.archive, 20)` makes the
-        ranked list of it.
-    evaluations: objectives asked, each once.
+    search: the evolution, whose archive holds everything scored, neighbours of the winner included;
+        `candidates(result.archive, 20)` makes the ranked list of it.
     """
 
     best: Scored | None
     refinement: Refinement | None
     reach: Reach | None
-    archive: Archive
-    summaries: tuple[GenerationSummary, ...]
-    evaluations: int
+    search: GeneticSearch
+
+    @property
+    def archive(self) -> Archive:
+        return self.search.archive
+
+    @property
+    def evaluations(self) -> int:
+        """Objectives asked, each once."""
+        return len(self.search.archive)
 
     @property
     def front(self) -> list[Scored]:
@@ -110,7 +116,7 @@ def run_search(
     bounds = maxima(problem.limits)
     search, reach = begin(problem, settings, seeds=seeds)
     if reach is not None:
-        return SearchResult(None, None, reach, search.archive, (), 0)
+        return SearchResult(None, None, reach, search)
     while len(population := search.ask()):
         costs = problem.costs(population)
         search.tell(problem.objective(population), violation(costs, bounds), costs)
@@ -201,15 +207,15 @@ def finish(problem: Problem, search: GeneticSearch) -> SearchResult:
     Climbs by single genes and by exchanges of two take turns until neither finds better.
     """
     bounds = maxima(problem.limits)
-    archive, summaries = search.archive, tuple(search.summaries)
+    archive = search.archive
     if search.best is None or not search.best.feasible:
-        return SearchResult(None, None, None, archive, summaries, len(archive))
+        return SearchResult(None, None, None, search)
     scorer = _Scorer(problem, bounds, archive)
     refinement = refine(search.best.genes, scorer, scorer.neighbours)
     while (better := _exchanged(scorer, refinement)) is not None:
         refinement = refine(better, scorer, scorer.neighbours)
     winner = archive.find(refinement.genes)
-    return SearchResult(winner, refinement, None, archive, summaries, len(archive))
+    return SearchResult(winner, refinement, None, search)
 
 
 def _exchanged(scorer: _Scorer, refinement: Refinement) -> tuple[int, ...] | None:

@@ -57,6 +57,16 @@ class GenerationSummary:
     mutation_rate: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A generation as it ended: archive rows of its newcomers and its survivors, and the mean rates."""
+
+    generation: int
+    rows: IntArray
+    members: IntArray
+    rates: tuple[float, float] | None
+
+
 class GeneticSearch:
     """A population that improves, generation by generation.
 
@@ -104,6 +114,7 @@ class GeneticSearch:
         self._rates: tuple[float, float] | None = None
         self._members = np.empty(0, dtype=np.int64)
         self._summaries: list[GenerationSummary] = []
+        self._told: list[_Told] = []
         self.archive = Archive(
             self._cardinalities,
             columns,
@@ -144,7 +155,9 @@ class GeneticSearch:
 
     @property
     def summaries(self) -> list[GenerationSummary]:
-        """One summary per generation told."""
+        """One summary per generation told, worked out when first asked for."""
+        self._summaries += [self._summary(told) for told in self._told]
+        self._told.clear()
         return list(self._summaries)
 
     def ask(self) -> IntArray:
@@ -183,7 +196,7 @@ class GeneticSearch:
         )
         self._generation += 1
         self._pending = None
-        self._summaries.append(self._summary(rows))
+        self._told.append(_Told(self._generation, rows, self._members, self._rates))
 
     def state_json(self) -> dict[str, Any]:
         """Everything needed to continue, as a JSON-able dict; about 80 bytes per evaluation of 25 genes."""
@@ -202,7 +215,7 @@ class GeneticSearch:
             "scores": pack(
                 np.column_stack([self.archive.objective, self.archive.violation, self.archive.costs])
             ),
-            "summaries": [asdict(summary) for summary in self._summaries],
+            "summaries": [asdict(summary) for summary in self.summaries],
         }
 
     @classmethod
@@ -270,24 +283,24 @@ class GeneticSearch:
         spelled = self._canonical(population)
         return spelled[self.archive.unseen(spelled, besides)]
 
-    def _summary(self, rows: IntArray) -> GenerationSummary:
-        """The summary of the generation whose newcomers are these archive rows."""
-        archive, members = self.archive, self._members
+    def _summary(self, told: _Told) -> GenerationSummary:
+        archive, rows, members, rates = self.archive, told.rows, told.members, told.rates
+        evaluations = int(rows[-1]) + 1 if len(rows) else len(archive)
         known = archive.objective[members][archive.violation[members] == 0.0]
         mean = float(known.sum()) / max(len(known), 1)
         variance = float(np.square(known - mean).sum()) / max(len(known), 1)
-        least = float(archive.violation.min(initial=np.inf))
+        least = float(archive.violation[:evaluations].min(initial=np.inf))
         return GenerationSummary(
-            generation=self._generation,
-            evaluations=len(archive),
+            generation=told.generation,
+            evaluations=evaluations,
             best=float(known.max()) if len(known) else None,
             mean=mean if len(known) else None,
             std=math.sqrt(variance) if len(known) else None,
             feasible_share=float(np.count_nonzero(archive.violation[rows] == 0.0)) / max(len(rows), 1),
             least_violation=least if math.isfinite(least) else None,
-            diversity=diversity(self.population, self._cardinalities),
-            crossover_rate=None if self._rates is None else self._rates[0],
-            mutation_rate=None if self._rates is None else self._rates[1],
+            diversity=diversity(archive.genes[members], self._cardinalities),
+            crossover_rate=None if rates is None else rates[0],
+            mutation_rate=None if rates is None else rates[1],
         )
 
 

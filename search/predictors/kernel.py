@@ -66,17 +66,23 @@ class Kernel:
 
     def covariance_with(self, U: FloatArray, prepared: FloatArray) -> FloatArray:
         """As `covariance`, with `against(V)` for V: what many calls with one V need to work out only once."""
-        root = squared_distances_with(U, prepared)
-        np.sqrt(np.multiply(root, 5.0, out=root), out=root)
-        k = np.exp(-root)
+        k = self.matern_with(U, prepared)
         k *= self.signal
+        k += CONSTANT
+        return k
+
+    def matern_with(self, U: FloatArray, prepared: FloatArray) -> FloatArray:
+        """The Matérn correlation (n, m) alone: 1 at distance 0, without signal and constant."""
+        root = squared_distances_with(U, prepared)
+        root *= 5.0
+        np.sqrt(root, out=root)
         polynomial = root / 3.0
         polynomial += 1.0
         polynomial *= root
         polynomial += 1.0
-        k *= polynomial
-        k += CONSTANT
-        return k
+        np.negative(root, out=root)
+        polynomial *= np.exp(root, out=root)
+        return polynomial
 
     def matern_and_slope(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The Matérn part of k and its derivative by q, both of q's shape; q is overwritten."""

@@ -36,7 +36,7 @@ class CrossValidation:
     """Predictions of samples by a predictor that had not seen them; arrays (n,) in the samples' order."""
 
     measured: FloatArray
-    predicted: FloatArray  # mean, accuracy units
+    predicted: FloatArray  # median, accuracy units
     deviation: FloatArray  # standard deviation, accuracy units
     rank: FloatArray  # probability that was given to values below the measured one; uniform when honest
     quality: Quality
@@ -101,7 +101,8 @@ def cross_validate(
         model = GaussianProcess.fit(features[inside], accuracies[inside], bounds=bounds, start=whole)
         mean, spread = model.latent(features[outside])
         spread = np.sqrt(spread**2 + model.noise)
-        predicted[outside], deviation[outside] = model.accuracies(mean, spread)
+        predicted[outside] = model.warp.inverse(mean)
+        deviation[outside] = model.accuracies(mean, spread)[1]
         rank[outside] = ndtr((model.warp.forward(accuracies[outside]) - mean) / spread)
     return CrossValidation(
         accuracies, predicted, deviation, rank, measure_quality(accuracies, predicted, rank)
@@ -132,6 +133,6 @@ def leave_one_out(model: GaussianProcess) -> CrossValidation:
     is the honest figure, this the instant one.
     """
     mean, spread = model.left_out()
-    predicted, deviation = model.accuracies(mean, spread)
+    predicted, deviation = model.warp.inverse(mean), model.accuracies(mean, spread)[1]
     rank = np.asarray(ndtr((model.warp.forward(model.y) - mean) / spread))
     return CrossValidation(model.y, predicted, deviation, rank, measure_quality(model.y, predicted, rank))

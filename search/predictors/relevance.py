@@ -19,7 +19,7 @@ class PartialDependence:
     """Accuracy as a function of one gene, the others averaged over a population."""
 
     gene: int
-    mean: FloatArray  # (choices,) mean predicted accuracy
+    mean: FloatArray  # (choices,) predicted accuracy, averaged
     low: FloatArray  # (choices,) 10th percentile over the population
     high: FloatArray  # (choices,) 90th percentile
 
@@ -56,5 +56,5 @@ def responses(model: GaussianProcess, view: SpaceView, gene: int, population: In
     for choice in range(view.cardinalities[gene]):
         changed = population.copy()
         changed[:, gene] = choice
-        rows.append(model.predict(view.features(view.canonical(changed)))[0])
+        rows.append(model.predict_median(view.features(view.canonical(changed))))
     return np.stack(rows)

@@ -227,8 +227,8 @@ class Sampler:
         return model.extended(features[others], accuracies[others])
 
     def _prediction(self, model: GaussianProcess, network: IntArray) -> tuple[float, float]:
-        mean, deviation = model.predict(self.view.features(network[None]))
-        return float(mean[0]), float(deviation[0])
+        inputs = self.view.features(network[None])
+        return float(model.predict_median(inputs)[0]), float(model.predict(inputs)[1][0])
 
     def _shown(self, accuracy: float) -> str:
         """An accuracy as people read it: fractions of 1 in per cent."""

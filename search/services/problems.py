@@ -163,7 +163,7 @@ class Problem:
 
     def accuracy(self, population: IntArray) -> FloatArray:
         """Predicted validation accuracies (n,), 0 to 1."""
-        return self.model.predict(self.features(population))[0]
+        return self.model.predict_median(self.features(population))
 
     def accuracy_intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
         """Ends (n,), (n,) of the accuracies' intervals of probability LEVEL."""

@@ -30,7 +30,7 @@ class CompiledCost:
     shape: tuple[int, ...]
     sections: tuple[FloatArray, ...]
     _table: FloatArray
-    _strides: IntArray
+    _strides: FloatArray
     _offsets: IntArray
 
     @classmethod
@@ -48,7 +48,7 @@ class CompiledCost:
             shape=tuple(shape),
             sections=sections,
             _table=np.concatenate([section.ravel() for section in sections]),
-            _strides=np.ascontiguousarray(strides.T),
+            _strides=np.ascontiguousarray(strides.T, dtype=np.float64),
             _offsets=np.cumsum([0, *sizes[:-1]], dtype=np.int64),
         )
 
@@ -61,7 +61,10 @@ class CompiledCost:
             raise IndexError(f"a population has shape (n, {len(self.shape)}), not {population.shape}")
         if population.size and ((population < 0) | (population >= self.shape)).any():
             raise IndexError("a gene of the population is outside its choices")
-        costs: FloatArray = self._table[population @ self._strides + self._offsets].sum(axis=1)
+        # Products of floats are exact below 2**53 and, unlike those of integers, BLAS computes them.
+        places = (population.astype(np.float64) @ self._strides).astype(np.int64)
+        places += self._offsets
+        costs: FloatArray = self._table[places].sum(axis=1)
         return costs
 
     def least(self) -> tuple[float, tuple[int, ...]]:
