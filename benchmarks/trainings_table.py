@@ -49,6 +49,10 @@ class TrainingsTable:
             raise ValueError(
                 f"{path} has {usable.sum()} rows with a number in column {target}; it needs at least 2."
             )
+        if len(set(values[usable].tolist())) == 1:
+            raise ValueError(
+                f"{path} has one and the same number in every row of {target}: nothing to learn."
+            )
         texts = [cells for (cells, _), good in zip(records, usable, strict=True) if good]
         names, columns = split_digits(genes, list(map(list, zip(*texts, strict=True))))
         choices = tuple(

@@ -92,7 +92,8 @@ def fit(step: ClaimedStep) -> None:
     genes, accuracies = predictors.training_set(predictor)
     if len(accuracies) < 3:
         raise StepFailedError(
-            f"Only {len(accuracies)} networks were trained without failing: a predictor needs at least 3. "
+            f"Only {'1 network was' if len(accuracies) == 1 else f'{len(accuracies)} networks were'} "
+            "trained without failing: a predictor needs at least 3. "
             "Choose a larger budget, or look at the reasons beside the failed samples."
         )
     if all_alike(accuracies):

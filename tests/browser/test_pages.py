@@ -153,8 +153,35 @@ def test_the_slider_reads_the_front_at_once(
     )
     assert milliseconds < 300
     assert asked == []
+    drawing = page.locator("[data-front] svg.drawing")
+    boxes = []
+    for end in ("max", "min"):
+        page.locator("#target").evaluate(
+            "(it, end) => { it.value = it[end]; it.dispatchEvent(new Event('input')); }", end
+        )
+        boxes.append(drawing.evaluate("it => it.outerHTML"))
+    assert boxes[0] != boxes[1]
     page.locator("#target").evaluate("(it) => { it.value = it.min; it.dispatchEvent(new Event('input')); }")
     page.get_by_role("button", name="Open as a candidate").click()
     page.wait_for_url("**/candidates/**")
     assert "Candidate" in page.locator("h1").inner_text()
+    context.close()
+
+
+def test_a_block_of_the_drawing_shows_what_it_is_and_its_layers(
+    chromium: Browser, furnished: FurnishedSite, session: Any
+) -> None:
+    context = chromium.new_context(base_url=furnished.address, storage_state=session)
+    page = context.new_page()
+    settled(page, furnished.addresses["candidate"])
+    page.locator("svg.drawing rect").first.focus()
+    page.keyboard.press("ArrowRight")
+    detail = page.locator("[data-drawing-detail]").inner_text()
+    assert detail.startswith("stage 1, block 1: ")
+    assert "of the predicted latency" in detail
+    marked = page.locator("tr.is-highlighted th").all_inner_texts()
+    assert marked
+    assert all(name.startswith("stage1.block1.") for name in marked)
+    page.locator("tr[data-key='stem']").hover()
+    assert page.locator("rect.is-highlighted").get_attribute("data-block") == "stem"
     context.close()

@@ -256,3 +256,35 @@ def test_a_space_smaller_than_the_budget_is_trained_whole(
     assert predictor.run.status == Run.Status.SUCCEEDED
     assert predictor.budget == 32
     assert len(set(architectures(predictor))) == 32
+
+
+def test_a_space_of_one_architecture_ends_with_a_sentence(
+    begin: Callable[..., Predictor], work: Work
+) -> None:
+    one: dict[str, Any] = {
+        "stage2.channels": (8,),
+        "stage3.channels": (16,),
+        "stage4.channels": (32,),
+        "stage4.kernel": (3,),
+        "head.channels": (64,),
+    }
+    predictor = begin(space=tiny_space(**one))
+    work()
+    assert ended(predictor).run.status == Run.Status.FAILED
+    assert "Only 1 network was trained without failing: a predictor needs at least 3." in predictor.run.reason
+
+
+def test_a_space_of_one_choice_a_gene_but_one_is_trained_whole(
+    begin: Callable[..., Predictor], work: Work
+) -> None:
+    few: dict[str, Any] = {
+        "stage2.channels": (8,),
+        "stage3.channels": (16,),
+        "stage4.channels": (32, 64, 96, 128),
+        "stage4.kernel": (3,),
+        "head.channels": (64,),
+    }
+    predictor = begin(space=tiny_space(**few))
+    work()
+    assert ended(predictor).run.status == Run.Status.SUCCEEDED, predictor.run.reason
+    assert predictor.proposals.count() == 4
