@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,12 @@ def cross_validate(
     folds: int = 5,
     rng: np.random.Generator,
     bounds: tuple[float, float] | None = None,
+    on_fold: Callable[[], object] | None = None,
 ) -> CrossValidation:
     """Out-of-fold predictions of X (n, d), y (n,): everything, the warps too, is fitted anew for each fold.
 
-    The fit to all samples gives each fold its first guess of the hyperparameters. Raises ValueError for fewer
+    The fit to all samples gives each fold its first guess of the hyperparameters. `on_fold` is called before
+    each fold and may raise to stop. Raises ValueError for fewer
     than two folds, fewer samples than folds, and as GaussianProcess.fit does.
     """
     features, accuracies = checked_samples(X, y)
@@ -92,6 +94,8 @@ def cross_validate(
     fold[rng.permutation(n)] = np.arange(n) % folds
     predicted, deviation, rank = np.empty(n), np.empty(n), np.empty(n)
     for index in range(folds):
+        if on_fold is not None:
+            on_fold()
         inside, outside = fold != index, fold == index
         if all_alike(accuracies[inside]):  # the one number they are is all that these samples say
             alike = accuracies[inside][0]

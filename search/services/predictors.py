@@ -88,21 +88,27 @@ def import_predictor(
 
     `origin` says where they come from; equal files under it share their samples.
     """
-    recipe = imported_recipe(origin, records)
-    rows = [
-        Sample.objects.get_or_create(
-            owner=owner,
-            space=remember_space(space),
-            dataset=dataset,
-            recipe=recipe,
-            seed=0,
-            architecture_id=Architecture(space, tuple(genes)).id,
-            defaults={"genes": genes, "status": Sample.Status.SUCCEEDED, "accuracy": accuracy},
-        )[0]
-        for genes, accuracy in zip(records.genes.tolist(), records.values.tolist(), strict=True)
-    ]
+    recipe, space_row = imported_recipe(origin, records), remember_space(space)
+    Sample.objects.bulk_create(
+        (
+            Sample(
+                owner=owner,
+                space=space_row,
+                dataset=dataset,
+                recipe=recipe,
+                seed=0,
+                architecture_id=Architecture(space, tuple(genes)).id,
+                genes=genes,
+                status=Sample.Status.SUCCEEDED,
+                accuracy=accuracy,
+            )
+            for genes, accuracy in zip(records.genes.tolist(), records.values.tolist(), strict=True)
+        ),
+        ignore_conflicts=True,  # the same file was imported before
+    )
+    rows = Sample.objects.filter(owner=owner, space=space_row, dataset=dataset, recipe=recipe).order_by("pk")
     return _fit_to(
-        rows,
+        list(rows),
         owner=owner,
         name=name,
         origin=Predictor.Origin.IMPORTED,

@@ -43,7 +43,7 @@ def propose(step: ClaimedStep) -> None:
     with threadpool_limits(1):
         stopping = step.run.stop_requested or len(proposals) >= predictor.budget
         proposed = None if stopping else predictors.ask(predictor, space, proposals)
-        point = _quality_point(predictor, len(proposals) - predictor.in_flight + 1)
+        point = _quality_point(step, predictor, len(proposals) - predictor.in_flight + 1)
     with step.commit() as writer:
         if proposed is not None:
             predictors.record_proposal(writer, predictor, space, proposed)
@@ -104,7 +104,7 @@ def fit(step: ClaimedStep) -> None:
     with threadpool_limits(1):
         rows = predictors.predictor_features(predictor)(genes)
         model = GaussianProcess.fit(rows, accuracies, bounds=(0.0, 1.0))
-        held_out = _cross_validate(predictor, rows, accuracies)
+        held_out = _cross_validate(step, predictor, rows, accuracies)
         learned = _learned(predictor, model)
     with step.commit() as writer:
         predictor.fitted = model.to_json()
@@ -189,7 +189,7 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
     }
 
 
-def _quality_point(predictor: Predictor, known: int) -> QualityPoint | None:
+def _quality_point(step: ClaimedStep, predictor: Predictor, known: int) -> QualityPoint | None:
     """Quality with the first `known` proposals, about twelve times in a build."""
     every = max(2, predictor.budget // 12)
     if known < FEWEST_FOR_QUALITY or known % every:
@@ -199,16 +199,18 @@ def _quality_point(predictor: Predictor, known: int) -> QualityPoint | None:
     if done or len(accuracies) < FEWEST_FOR_QUALITY or all_alike(accuracies):
         return None
     rows = predictors.predictor_features(predictor)(genes)
-    return _point(predictor, _cross_validate(predictor, rows, accuracies))
+    return _point(predictor, _cross_validate(step, predictor, rows, accuracies))
 
 
-def _cross_validate(predictor: Predictor, rows: Any, accuracies: Any) -> CrossValidation:
+def _cross_validate(step: ClaimedStep, predictor: Predictor, rows: Any, accuracies: Any) -> CrossValidation:
+    """Held-out quality. The step's lease is renewed from fold to fold: thousands of samples take minutes."""
     return cross_validate(
         rows,
         accuracies,
         folds=min(FOLDS, len(accuracies)),
         rng=np.random.default_rng(predictor.seed),
         bounds=(0.0, 1.0),
+        on_fold=step.check,
     )
 
 

@@ -87,7 +87,9 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
             "run": run_state(predictor.run),
             "budget": predictor.budget,
             "given": given,
-            "samples": [sample_state(proposal) for proposal in reversed(proposals)],
+            "samples": [
+                sample_state(proposal) | ({"reason": ""} if given else {}) for proposal in reversed(proposals)
+            ],
             "quality": [point.as_json() for point in predictor.quality_points.all()],
             "genes": predictor.genes or [],
             "reliability": quality.get("reliability", []),

@@ -68,6 +68,9 @@ def test_imported_trainings_become_a_predictor_that_searches_use(
     assert "Continue with more samples" not in page
     search = search_of(owner, predictor, table_of(owner, tiny_space()), work)
     assert search.run.status == Run.Status.SUCCEEDED, search.run.reason
+    again = IMPORT | {"name": "Again", "file": file(accuracies())}
+    assert signed_in.post("/predictors/import/", again).status_code == 302
+    assert Sample.objects.count() == 12
 
 
 def test_what_a_predictor_exports_can_be_imported(signed_in: Client, owner: User, work: Work) -> None:
