@@ -8,6 +8,34 @@ from typing import Any
 from django import forms
 
 from devices.models import Device
+from devices.tables.formats import FormatError, TableFile, read_table
+
+MOST_BYTES = 20_000_000
+
+
+class TableImportForm(forms.Form):
+    """A file that holds a latency table; `table` is what was read of it."""
+
+    file = forms.FileField(
+        help_text="CSV or JSON lines as exported here, ChamNet's records, or once-for-all's yaml. "
+        "The format is recognised.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.json,.jsonl,.yaml,.yml,.txt"}),
+    )
+    table: TableFile
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MOST_BYTES:
+            raise forms.ValidationError(
+                f"The file is larger than {MOST_BYTES // 10**6} MB; `manage.py import_table` takes more."
+            )
+        try:
+            self.table = read_table(file.read().decode("utf-8"))
+        except UnicodeDecodeError:
+            raise forms.ValidationError("This is no text file: choose a CSV, JSON or yaml file.") from None
+        except FormatError as error:
+            raise forms.ValidationError(error.problems) from error
+        return file
 
 
 class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only

@@ -111,10 +111,6 @@ class LatencyTable(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("table", args=[self.pk])
 
-    @property
-    def operators(self) -> list[Operator]:
-        return [Operator.parse(key) for key in self.operator_keys]
-
     def load(self) -> OperatorTable:
         """The measurements with their calibration, ready for look-ups."""
         calibration = Calibration(**self.calibration) if self.calibration else None
@@ -125,7 +121,7 @@ class TableEntry(models.Model):
     """One operator's measurements, in microseconds."""
 
     table = models.ForeignKey(LatencyTable, on_delete=models.CASCADE, related_name="entries")
-    key = models.CharField(max_length=160)
+    key = models.CharField(max_length=500)
     samples_us = models.JSONField(
         help_text="Every timing, grouped by nothing: the order is the order measured."
     )
@@ -134,6 +130,7 @@ class TableEntry(models.Model):
     p10_us = models.FloatField()
     p50_us = models.FloatField()
     p90_us = models.FloatField()
+    original = models.JSONField(null=True, help_text="The record of a foreign format it was read from.")
 
     class Meta:
         ordering = ["key"]
@@ -144,7 +141,16 @@ class TableEntry(models.Model):
 
     @property
     def operator(self) -> Operator:
+        """Raises ValueError for a foreign key."""
         return Operator.parse(self.key)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no space of ours can use it: its key is of another vocabulary."""
+        try:
+            return not self.operator
+        except ValueError:
+            return True
 
     @property
     def measurement(self) -> Measurement:

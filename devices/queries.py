@@ -38,3 +38,11 @@ def calibration_points(table: LatencyTable) -> list[dict[str, Any]]:
         point.as_json() | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
         for point in table.points.all()
     ]
+
+
+def formats_of(table: LatencyTable) -> list[str]:
+    """The formats a table can be written in: ours, and the foreign one it came in."""
+    first = table.entries.exclude(original=None).values_list("original", flat=True).first()
+    if first is None:
+        return ["csv", "jsonl"]
+    return ["csv", "jsonl", "chamnet" if "op_type" in first else "once-for-all"]

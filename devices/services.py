@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
-from devices.models import Device, LatencyTable
+from devices.models import CalibrationPoint, Device, LatencyTable, TableEntry
 from devices.operators import Layer, Operator
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
+from devices.runs.writing import finite, writing
+from devices.tables.formats import Entry, TableFile
 
 SLICE = 100  # operators one step goes round
 ROUNDS = 8
@@ -61,6 +64,83 @@ def start_table(
         operator_keys=keys,
         networks=[pack_network(layers) for layers in networks],
     )
+
+
+@transaction.atomic
+def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable:
+    """The next version of a device's table, from a file that was read whole; finished at once.
+
+    `name` is the file's. The space it was made for is taken over where the file names one. Nothing runs in a
+    worker: the rows of a file that passed its checks are one insertion, which lands whole or not at all.
+    """
+    facts, space = table.facts, table.facts.get("space") or {}
+    version = (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
+    run = Run.objects.create(
+        owner=device.owner,
+        kind="table",
+        title=f"Latency table {version} of {device.name}",
+        total=len(table.entries),
+    )
+    found = LatencyTable.objects.create(
+        device=device,
+        run=run,
+        version=version,
+        space_id=str(space.get("id", ""))[:16],
+        space_name=str(space.get("name", "") or "imported")[:80],
+        operator_keys=[entry.key for entry in table.entries],
+        networks=[],
+        provenance={
+            **(facts.get("provenance") or {}),
+            "imported from": name[:200],
+            "measured on": str((facts.get("device") or {}).get("name", "")),
+        },
+        calibration=facts.get("calibration"),
+    )
+    TableEntry.objects.bulk_create(
+        (
+            TableEntry(
+                table=found,
+                samples_us=list(entry.samples_us),
+                original=entry.original,
+                **asdict(entry.measurement),
+            )
+            for entry in table.entries
+        ),
+        batch_size=1000,
+    )
+    CalibrationPoint.objects.bulk_create(
+        CalibrationPoint(
+            table=found,
+            label=point["label"][:80],
+            summed_us=point["summed_us"],
+            measured_us=point["measured_us"],
+        )
+        for point in facts.get("points", [])
+    )
+    with writing(run.pk) as writer:
+        writer.start()
+        writer.progress(done=len(table.entries))
+        writer.succeed(f"{len(table.entries)} operators imported from {name[:200]}.")
+    return found
+
+
+def table_file(table: LatencyTable) -> TableFile:
+    """A table as a file holds it, with everything that JSON lines keep."""
+    device = table.device
+    entries = tuple(
+        Entry(row.measurement, tuple(row.samples_us), row.original) for row in table.entries.order_by("key")
+    )
+    facts = {
+        "device": {
+            name: getattr(device, name)
+            for name in ("name", "kind", "engine", "data_type", "threads", "batch_size")
+        },
+        "space": {"id": table.space_id, "name": table.space_name},
+        "provenance": table.provenance,
+        "calibration": finite(table.calibration) if table.calibration else None,
+        "points": [point.as_json() for point in table.points.all()],
+    }
+    return TableFile("jsonl", entries, facts)
 
 
 def pack_network(layers: Sequence[Layer]) -> list[list[Any]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import platform
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from devices import queries
-from devices.forms import DeviceForm
+from devices import queries, services
+from devices.forms import DeviceForm, TableImportForm
 from devices.models import Device, LatencyTable
 from devices.runs.views import run_state
+from devices.tables.formats import EXTENSIONS, LABELS, WRITERS, FormatError
 
 ENTRIES_PER_PAGE = 50
 
@@ -68,19 +70,39 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "coverage": queries.coverage(table),
         "points": points,
         "calibration": table.calibration,
+        "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
         "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},
     }
     return render(request, "devices/table.html", context)
 
 
+@require_http_methods(["GET", "POST"])
+def table_import(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """The form for a table that was measured elsewhere."""
+    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    form = TableImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        name = form.cleaned_data["file"].name
+        return redirect(services.import_table(device=device, table=form.table, name=name))
+    context = {"form": form, "device": device}
+    return render(request, "devices/import.html", context, status=422 if form.errors else 200)
+
+
 @require_GET
-def table_csv(request: HttpRequest, table_id: UUID) -> HttpResponse:
-    """All measurements of a table, in microseconds."""
-    table = get_object_or_404(LatencyTable.objects.owned_by(request.user), pk=table_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="table-{table.version}.csv"'
-    columns = ["key", "repeats", "minimum_us", "p10_us", "p50_us", "p90_us"]
-    writer = csv.writer(response)
-    writer.writerow(columns)
-    writer.writerows(table.entries.order_by("key").values_list(*columns))
+def table_export(request: HttpRequest, table_id: UUID, file_format: str) -> HttpResponseBase:
+    """All measurements of a table as a file."""
+    if file_format not in WRITERS:
+        raise Http404("There is no such format.")
+    rows = LatencyTable.objects.owned_by(request.user).select_related("device")
+    table = get_object_or_404(rows, pk=table_id)
+    lines = WRITERS[file_format](services.table_file(table))
+    try:
+        first = next(lines, "")
+    except FormatError as error:
+        messages.error(request, str(error))
+        return redirect(table)
+    kind = "text/csv" if file_format == "csv" else "application/octet-stream"
+    response = StreamingHttpResponse(chain([first], lines), content_type=f"{kind}; charset=utf-8")
+    name = f"table-{table.version}.{EXTENSIONS[file_format]}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -56,7 +56,7 @@ def finished(search: Search, owner: User) -> list[str]:
     pages = [search.table.device, search.table, search.predictor, search, candidate, model]
     return [
         *(page.get_absolute_url() for page in pages),
-        reverse("table-csv", args=[search.table_id]),
+        reverse("table-export", args=[search.table_id, "csv"]),
         reverse("predictor-csv", args=[search.predictor_id]),
         reverse("search-csv", args=[search.pk]),
         reverse("run-log", args=[search.run_id]),

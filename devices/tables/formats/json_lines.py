@@ -1,0 +1,99 @@
+"""Our JSON lines: a first line about the table, then one operator a line. Nothing of a table is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from devices.tables.calibration import Calibration
+from devices.tables.formats.entries import Collector, FormatError, TableFile
+
+FORMAT, VERSION = "chamnet-latency-table", 1
+TIMES = ("minimum_us", "p10_us", "p50_us", "p90_us")
+
+
+def records(text: str, collector: Collector) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and objects of a file with one JSON object a line; what is none is noted as a problem."""
+    for line, content in enumerate(text.lstrip("\ufeff").split("\n"), start=1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content, parse_constant=str)  # NaN, so that its place can be named
+        except (ValueError, RecursionError):
+            collector.problem(line, "this is no JSON")
+            continue
+        if not isinstance(record, dict):
+            collector.problem(line, "this is no JSON object")
+            continue
+        yield line, record
+
+
+def read(text: str, most_rows: int) -> TableFile:
+    """Raises FormatError."""
+    collector = Collector("jsonl", most_rows)
+    for line, record in records(text, collector):
+        if "format" in record:
+            collector.facts = _facts(record)
+            continue
+        times = {name: record.get(name) for name in TIMES}
+        collector.add(
+            line,
+            str(record.get("key", "")),
+            times,
+            record.get("repeats"),
+            samples_us=record.get("samples_us", []),
+            original=_original(record),
+        )
+    if not collector.facts:
+        raise FormatError(["Line 1: the first line must name the format, its version and its unit."])
+    return collector.finish()
+
+
+def _original(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = record.get("original")
+    return found if isinstance(found, dict) else None
+
+
+def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The first line, checked."""
+    if header.get("format") != FORMAT or header.get("version") != VERSION:
+        raise FormatError([f"Line 1: only the format {FORMAT}, version {VERSION}, can be read."])
+    if header.get("unit") != "us":
+        raise FormatError(["Line 1: the unit must be given as “us”: microseconds."])
+    for name in ("device", "space", "provenance", "calibration"):
+        if not isinstance(header.get(name, {}), dict | None):
+            raise FormatError([f"Line 1: {name} is no object."])
+    points = header.get("points", [])
+    if not isinstance(points, list) or not all(_is_point(point) for point in points):
+        raise FormatError(["Line 1: points must be a list of label, summed_us and measured_us above 0."])
+    if header.get("calibration") is not None:
+        try:
+            calibration = Calibration(**header["calibration"])
+            if not (calibration.scale > 0 and calibration.residual >= 0 and calibration.networks >= 0):
+                raise ValueError
+            calibration.latency_us(1.0)
+        except (TypeError, ValueError):
+            raise FormatError(["Line 1: the calibration is not one that this format describes."]) from None
+    return dict(header)
+
+
+def _is_point(point: Any) -> bool:
+    if not isinstance(point, dict):
+        return False
+    times = [point.get("summed_us"), point.get("measured_us")]
+    return isinstance(point.get("label"), str) and all(
+        isinstance(time, int | float) and not isinstance(time, bool) and 0 < time < 1e12 for time in times
+    )
+
+
+def write(table: TableFile) -> Iterator[str]:
+    """The file's lines."""
+    yield json.dumps({"format": FORMAT, "version": VERSION, "unit": "us"} | dict(table.facts)) + "\n"
+    for entry in table.entries:
+        measured = entry.measurement
+        record: dict[str, Any] = {"key": measured.key, "repeats": measured.repeats}
+        record |= {name: getattr(measured, name) for name in TIMES} | {"samples_us": list(entry.samples_us)}
+        if entry.original is not None:
+            record["original"] = entry.original
+        yield json.dumps(record) + "\n"
