@@ -33,7 +33,7 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
-                name="energy",
+                name="energy_predictor",
                 steps={"energy.fit": "search.steps.energy.fit"},
                 keeps="The measurements are kept; no predictor is fitted to them.",
             )

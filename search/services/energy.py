@@ -26,7 +26,7 @@ def start_energy_predictor(
     """
     run = start_run(
         owner=owner,
-        kind="energy",
+        kind="energy_predictor",
         title=f"Energy predictor of {device.name}",
         first_step="energy.fit",
         queue=Step.Queue.LIGHT,

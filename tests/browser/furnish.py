@@ -13,12 +13,15 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 
 from devices.runs.writing import writing
+from devices.services import import_table
+from devices.tables.formats import read_table
 from search.models import Epoch, TrainedModel
 from search.services.models import start_model
 from search.services.predictors import import_predictor
 from search.services.quickstart import start_quickstart
 from search.services.searches import FurtherLimit, start_searches
 from search.spaces import ACCURACY_UNITS, read_records
+from tests.devices.tables.test_formats import YAML
 from tests.search.world import (
     begin_predictor,
     best_of,
@@ -55,7 +58,7 @@ def trained(model: TrainedModel) -> TrainedModel:
 
 
 def furnish() -> dict[str, str]:
-    work = partial(work_until_idle, kinds=("predictor", "search", "energy"))
+    work = partial(work_until_idle, kinds=("predictor", "search", "energy_predictor"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -83,6 +86,7 @@ def furnish() -> dict[str, str]:
         seed=0,
     )
     work()
+    foreign = import_table(device=phone.device, table=read_table(YAML), name="160.yaml")
     records = read_records(
         csv_of(space, "accuracy_percent", lambda one: 60 + 8 * one.multiply_adds**0.1, 24).splitlines(),
         space,
@@ -111,6 +115,7 @@ def furnish() -> dict[str, str]:
         "predictor-imported": imported,
         "phone": phone.device,
         "energy": energy,
+        "table-foreign": foreign,
         "search-thrifty": thrifty,
         "candidate-thrifty": best_of(thrifty),
         "search": search,
@@ -126,6 +131,7 @@ def furnish() -> dict[str, str]:
         "predictors": "/predictors/",
         "predictor-new": "/predictors/new/",
         "predictor-import": "/predictors/import/",
+        "table-import": f"/devices/{phone.device.pk}/tables/import/",
         "energy-new": f"/devices/{phone.device.pk}/energy/new/",
         "searches": "/searches/",
         "search-new": "/searches/new/",

@@ -229,6 +229,8 @@ def test_measured_energies_become_a_predictor_and_strangers_see_none_of_it(
     page = signed_in.get(energy.get_absolute_url())
     assert "USB meter, 1 mW" in page.content.decode()
     assert len(page.context["state"]["scatter"]) == 20
+    led_to = signed_in.get(energy.run.get_absolute_url())
+    assert led_to.headers["Location"] == energy.get_absolute_url()
     assert "Version 1" in signed_in.get(table.device.get_absolute_url()).content.decode()
     signed_in.force_login(stranger)
     assert signed_in.get(energy.get_absolute_url()).status_code == 404

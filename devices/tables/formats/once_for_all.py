@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import cast
 
 import yaml
 
@@ -14,42 +15,71 @@ from devices.tables.formats.entries import Collector, FormatError, TableFile, mi
 
 FIELDS = ("count", "mean", "std")
 US_PER_MS = 1000.0
+Fields = list[tuple[str, str]]
 
 
 def read(text: str, most_rows: int) -> TableFile:
-    """Raises FormatError. The yaml is only parsed to nodes: no object is ever made of it."""
+    """Raises FormatError."""
     collector = Collector("once-for-all", most_rows)
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        for line, key, fields in _operators(text):
+            _add(collector, line, key, fields)
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
         raise FormatError([f"This is no yaml: {' '.join(str(error).split())[:200]}."]) from error
-    if not isinstance(root, yaml.MappingNode):
-        raise FormatError(["Line 1: expected operators, each with count, mean and std."])
-    for name, content in root.value:
-        line = name.start_mark.line + 1
-        if not isinstance(name, yaml.ScalarNode) or not isinstance(content, yaml.MappingNode):
-            collector.problem(line, "expected an operator with count, mean and std")
-            continue
-        given = [
-            (str(key.value), value.value)
-            for key, value in content.value
-            if isinstance(value, yaml.ScalarNode)
-        ]
-        values = dict(given)
-        if sorted(key for key, _ in given) != sorted(FIELDS) or len(given) != len(content.value):
-            collector.problem(line, f"“{str(name.value)[:80]}” needs {', '.join(FIELDS)}, each once")
-            continue
-        try:
-            mean_us = microseconds("mean", US_PER_MS * number("mean", values["mean"]))
-            deviation = number("std", values["std"])
-            if not 0.0 <= deviation < float("inf"):
-                raise ValueError(f"std is {values['std'][:30]}; a deviation is a finite number, not below 0")
-        except ValueError as error:
-            collector.problem(line, str(error))
-            continue
-        times = dict.fromkeys(("minimum_us", "p10_us", "p50_us", "p90_us"), mean_us)
-        collector.add(line, str(name.value), times, values["count"], original=values)
     return collector.finish()
+
+
+def _operators(text: str) -> Iterator[tuple[int, str, Fields]]:
+    """Line, name and fields of every operator, from the parser's events.
+
+    Events alone: no object is made of the file and nothing recurses, however deep it is nested. Raises
+    FormatError at the first thing that is not an operator with plain fields.
+    """
+    events = yaml.parse(text, Loader=yaml.CSafeLoader)
+    _expect(next(events), yaml.StreamStartEvent)
+    _expect(next(events), yaml.DocumentStartEvent)
+    _expect(next(events), yaml.MappingStartEvent)
+    while not isinstance(name := next(events), yaml.MappingEndEvent):
+        key = _scalar(name)
+        _expect(next(events), yaml.MappingStartEvent)
+        fields: Fields = []
+        while not isinstance(field := next(events), yaml.MappingEndEvent):
+            fields.append((_scalar(field), _scalar(next(events))))
+        yield _line(name), key, fields
+    _expect(next(events), yaml.DocumentEndEvent)
+    _expect(next(events), yaml.StreamEndEvent)
+
+
+def _expect(event: yaml.Event, kind: type[yaml.Event]) -> None:
+    if not isinstance(event, kind):
+        raise FormatError([f"Line {_line(event)}: expected operators, each with {', '.join(FIELDS)}."])
+
+
+def _scalar(event: yaml.Event) -> str:
+    _expect(event, yaml.ScalarEvent)
+    return str(cast("yaml.ScalarEvent", event).value)
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _add(collector: Collector, line: int, key: str, fields: Fields) -> None:
+    values = dict(fields)
+    if sorted(name for name, _ in fields) != sorted(FIELDS):
+        collector.problem(line, f"“{key[:80]}” needs {', '.join(FIELDS)}, each once")
+        return
+    try:
+        mean_us = microseconds("mean", US_PER_MS * number("mean", values["mean"]))
+        if not 0.0 <= number("std", values["std"]) < float("inf"):
+            raise ValueError(f"std is {values['std'][:30]}; a deviation is a finite number, not below 0")
+    except ValueError as error:
+        collector.problem(line, str(error))
+        return
+    times = dict.fromkeys(("minimum_us", "p10_us", "p50_us", "p90_us"), mean_us)
+    collector.add(line, key, times, values["count"], original=values)
 
 
 def write(table: TableFile) -> Iterator[str]:
@@ -63,8 +93,7 @@ def write(table: TableFile) -> Iterator[str]:
 def _spelled(key: str) -> str:
     """A key as yaml reads it back: plain, as once-for-all's are, or else in quotes."""
     try:
-        root = yaml.compose(f"{key}:\n  count: 1\n", Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return json.dumps(key)
-    plain = isinstance(root, yaml.MappingNode) and [name.value for name, _ in root.value] == [key]
-    return key if plain else json.dumps(key)
+        read_back = [name for _, name, _ in _operators(f"{key}:\n  count: 1\n")]
+    except (yaml.YAMLError, FormatError):
+        read_back = []
+    return key if read_back == [key] else json.dumps(key)
