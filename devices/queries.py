@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import log
+from statistics import median
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -38,6 +41,54 @@ def calibration_points(table: LatencyTable) -> list[dict[str, Any]]:
         point.as_json() | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
         for point in table.points.all()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One operator in two tables, in microseconds; `ratio` is after / before."""
+
+    key: str
+    before_us: float
+    after_us: float
+
+    @property
+    def ratio(self) -> float:
+        return self.after_us / self.before_us
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two tables side by side: what both hold, the largest changes first, and what only one of them holds."""
+
+    changes: list[Change]
+    only_before: list[str]
+    only_after: list[str]
+
+    @property
+    def typical_ratio(self) -> float | None:
+        return median(change.ratio for change in self.changes) if self.changes else None
+
+    def beyond(self, share: float) -> tuple[int, int]:
+        """How many operators became slower, and how many faster, by more than this share."""
+        slower = sum(change.ratio > 1.0 + share for change in self.changes)
+        return slower, sum(change.ratio < 1.0 / (1.0 + share) for change in self.changes)
+
+
+def compare(before: LatencyTable, after: LatencyTable) -> Comparison:
+    """Two tables by the minimum of each operator, which is what networks are summed from."""
+    old, new = (dict(table.entries.values_list("key", "minimum_us")) for table in (before, after))
+    changes = [Change(key, old[key], new[key]) for key in old.keys() & new.keys()]
+    return Comparison(
+        changes=sorted(changes, key=lambda change: (-abs(log(change.ratio)), change.key)),
+        only_before=sorted(old.keys() - new.keys()),
+        only_after=sorted(new.keys() - old.keys()),
+    )
+
+
+def other_versions(table: LatencyTable) -> list[LatencyTable]:
+    """The finished versions of the same device besides this one, newest first."""
+    rows = LatencyTable.objects.usable().filter(device=table.device_id).exclude(pk=table.pk)
+    return list(rows.select_related("device").order_by("-version"))
 
 
 def formats_of(table: LatencyTable) -> list[str]:

@@ -17,10 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from devices import queries, services
 from devices.forms import DeviceForm, TableImportForm
 from devices.models import Device, LatencyTable
+from devices.runs.models import Run
 from devices.runs.views import run_state
 from devices.tables.formats import EXTENSIONS, LABELS, WRITERS, FormatError
 
 ENTRIES_PER_PAGE = 50
+NOTICEABLE = 0.05  # share by which an operator must change to be counted
+DRAWN = 4000  # operators that the chart of a comparison draws, those that changed the most
 
 
 @require_GET
@@ -70,10 +73,40 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "coverage": queries.coverage(table),
         "points": points,
         "calibration": table.calibration,
+        "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],
         "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
         "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},
     }
     return render(request, "devices/table.html", context)
+
+
+@require_GET
+def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponse:
+    """Another version, `?with=ID`, beside this one: what got slower since, and by how much."""
+    rows = LatencyTable.objects.owned_by(request.user).usable().select_related("device")
+    table = get_object_or_404(rows, pk=table_id)
+    try:
+        other = get_object_or_404(rows, pk=UUID(request.GET.get("with", "")))
+    except ValueError:
+        raise Http404("There is no such table.") from None
+    before, after = sorted((table, other), key=lambda one: one.created_at)
+    found = queries.compare(before, after)
+    slower, faster = found.beyond(NOTICEABLE)
+    context = {
+        "object": table,
+        "before": before,
+        "after": after,
+        "found": found,
+        "typical": None if found.typical_ratio is None else found.typical_ratio - 1.0,
+        "noticeable": NOTICEABLE,
+        "slower": slower,
+        "faster": faster,
+        "changes": Paginator(found.changes, ENTRIES_PER_PAGE).get_page(request.GET.get("page")),
+        "state": {
+            "changes": [[change.key, change.before_us, change.after_us] for change in found.changes[:DRAWN]]
+        },
+    }
+    return render(request, "devices/compare.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -18,6 +18,7 @@ from search.predictors import EnergyModel, GaussianProcess, with_cost
 from search.services.predictors import predictor_features, predictor_model
 from search.spaces import (
     FILE_BASE,
+    FILE_SLACK,
     Architecture,
     CompiledCost,
     FloatArray,
@@ -89,18 +90,19 @@ class DeviceEnergy:
 
 @dataclass(frozen=True)
 class Count:
-    """What is known exactly: multiply-adds, parameters, and the size of the file but for a few bytes."""
+    """What is known exactly, such as multiply-adds, or up to a share of `slack` too large: the file size."""
 
     limit: Limit
     compiled: CompiledCost
     base: float = 0.0
+    slack: float = 0.0
 
     def quantiles(self, population: IntArray, probability: float) -> FloatArray:
         return self.base + self.compiled(population)
 
     def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
-        exact = self.quantiles(population, 0.5)
-        return exact, exact
+        most = self.quantiles(population, 0.5)
+        return (1.0 - self.slack) * most, most
 
     def chances(self, population: IntArray) -> FloatArray:
         return (self.quantiles(population, 0.5) <= self.limit.maximum).astype(np.float64)
@@ -198,16 +200,15 @@ def load_problem(search: Search) -> Problem:
 
 
 def _counts(space: SearchSpace, search: Search) -> list[Count]:
-    asked: tuple[tuple[str, str, int | None, Callable[[Operator], float], float], ...] = (
-        ("multiply-adds", "", search.max_multiply_adds, partial(_number, "multiply_adds"), 0.0),
-        ("parameters", "", search.max_parameters, partial(_number, "parameters"), 0.0),
-        ("file size", "bytes", search.max_file_bytes, file_bytes, FILE_BASE),
-    )
-    return [
-        Count(Limit(name, maximum, unit), space.compile(cost), base)
-        for name, unit, maximum, cost, base in asked
-        if maximum is not None
-    ]
+    limited: list[Count] = []
+    for name, maximum in (("multiply_adds", search.max_multiply_adds), ("parameters", search.max_parameters)):
+        if maximum is not None:
+            limit = Limit(name.replace("_", "-"), maximum)
+            limited.append(Count(limit, space.compile(partial(_number, name))))
+    if search.max_file_bytes is not None:
+        limit = Limit("file size", search.max_file_bytes, "bytes")
+        limited.append(Count(limit, space.compile(file_bytes), FILE_BASE, FILE_SLACK))
+    return limited
 
 
 def _number(name: str, operator: Operator) -> float:

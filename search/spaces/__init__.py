@@ -7,7 +7,7 @@ from search.spaces.blueprint import Layout
 from search.spaces.compilation import CompiledCost
 from search.spaces.description import describe
 from search.spaces.features import features
-from search.spaces.file_size import FILE_BASE, file_bytes
+from search.spaces.file_size import FILE_BASE, FILE_SLACK, file_bytes
 from search.spaces.gene import FloatArray, Gene, IntArray
 from search.spaces.presets import PRESETS, Preset, preset, span
 from search.spaces.records import ACCURACY_UNITS, ENERGY_UNITS, Records, RecordsError, read_records
@@ -18,6 +18,7 @@ __all__ = [
     "ACCURACY_UNITS",
     "ENERGY_UNITS",
     "FILE_BASE",
+    "FILE_SLACK",
     "PRESETS",
     "Architecture",
     "CompiledCost",

@@ -12,6 +12,9 @@ FILE_BASE = 9_216
 its weight and bias, aligned to 64 bytes; per file the structure, the metadata and the space's definition.
 Chosen a little too large on networks of both families, so that a file stays below its prediction."""
 
+FILE_SLACK = 0.05
+"""Share by which a prediction is at most too large."""
+
 
 def file_bytes(operator: Operator) -> float:
     """What one operator adds to the exported file, in bytes; the file itself has FILE_BASE besides."""

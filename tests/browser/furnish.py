@@ -86,6 +86,7 @@ def furnish() -> dict[str, str]:
         seed=0,
     )
     work()
+    again = table_of(owner, space, slower=1.2)
     foreign = import_table(device=phone.device, table=read_table(YAML), name="160.yaml")
     records = read_records(
         csv_of(space, "accuracy_percent", lambda one: 60 + 8 * one.multiply_adds**0.1, 24).splitlines(),
@@ -131,6 +132,7 @@ def furnish() -> dict[str, str]:
         "predictors": "/predictors/",
         "predictor-new": "/predictors/new/",
         "predictor-import": "/predictors/import/",
+        "table-compare": f"/tables/{again.pk}/compare/?with={table.pk}",
         "table-import": f"/devices/{phone.device.pk}/tables/import/",
         "energy-new": f"/devices/{phone.device.pk}/energy/new/",
         "searches": "/searches/",

@@ -13,7 +13,7 @@ from django.test import Client
 from chamnet_web.accounts.models import User
 from devices.models import LatencyTable
 from devices.runs.models import Run
-from devices.services import table_file, this_machine
+from devices.services import import_table, table_file, this_machine
 from devices.tables.formats import read_table
 from tests.devices.tables.test_formats import HEADER, YAML
 from tests.search.world import table_of
@@ -113,3 +113,28 @@ def test_the_commands_import_and_export(owner: User, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="did not come from a ChamNet record"):
         call_command("export_table", str(table.pk), format="chamnet")
     assert LatencyTable.objects.count() == 1
+
+
+def test_two_versions_are_compared_the_largest_change_first(
+    signed_in: Client, owner: User, stranger: User
+) -> None:
+    device = this_machine(owner)
+    tables = []
+    for times in ({"a": 10, "b": 10, "c": 10}, {"a": 10.1, "b": 20, "d": 1}):
+        rows = "".join(f"{key},1,{time},{time},{time},{time}\n" for key, time in times.items())
+        tables.append(import_table(device=device, table=read_table(HEADER + rows), name="x.csv"))
+    before, after = tables
+    assert "Compare with another version" in signed_in.get(after.get_absolute_url()).content.decode()
+    for address in (
+        f"/tables/{after.pk}/compare/?with={before.pk}",
+        f"/tables/{before.pk}/compare/?with={after.pk}",
+    ):
+        page = signed_in.get(address)
+        found = page.context["found"]
+        assert [(change.key, change.ratio) for change in found.changes] == [("b", 2.0), ("a", 1.01)]
+        assert (found.only_before, found.only_after) == (["c"], ["d"])
+        assert (page.context["slower"], page.context["faster"]) == (1, 0)
+    assert signed_in.get(f"/tables/{after.pk}/compare/?with=nonsense").status_code == 404
+    assert signed_in.get(f"/tables/{after.pk}/compare/").status_code == 404
+    signed_in.force_login(stranger)
+    assert signed_in.get(f"/tables/{after.pk}/compare/?with={before.pk}").status_code == 404
