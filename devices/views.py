@@ -73,6 +73,7 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "coverage": queries.coverage(table),
         "points": points,
         "calibration": table.calibration,
+        "imported": table.provenance.get("imported from"),
         "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],
         "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
         "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},

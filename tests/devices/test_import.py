@@ -36,6 +36,8 @@ def test_a_foreign_table_becomes_a_version_and_goes_out_as_it_came(signed_in: Cl
     assert page.count(">foreign</span>") == 2
     assert "160.yaml" in page
     assert "once-for-all yaml" in page
+    assert "Coverage of the space" not in page
+    assert "Whole networks" not in page
     out = b"".join(signed_in.get(f"/tables/{table.pk}/export/once-for-all/"))
     assert out.decode() == YAML
     assert signed_in.get(f"/tables/{table.pk}/export/chamnet/").status_code == 302
