@@ -16,6 +16,7 @@ class DevicesConfig(AppConfig):
                 name="table",
                 steps={
                     "table.slice": "devices.steps.measure_slice",
+                    "table.settle": "devices.steps.measure_unsettled",
                     "table.calibrate": "devices.steps.measure_networks",
                 },
                 keeps="The operators measured so far stay on the table's page; searches do not use it.",

@@ -18,6 +18,7 @@ from devices.tables.formats import Entry, TableFile
 
 SLICE = 100  # operators one step goes round
 ROUNDS = 8
+SETTLING_TURNS = 4  # times that the operators whose timings spread the most are visited again
 
 
 def slices(operator_count: int) -> int:
@@ -52,7 +53,7 @@ def start_table(
         first_step="table.slice",
         queue=Step.Queue.LIGHT,
         payload={"number": 0},
-        total=slices(len(keys)) * ROUNDS + 1,
+        total=slices(len(keys)) * ROUNDS + SETTLING_TURNS + 1,
         parent=parent,
     )
     return LatencyTable.objects.create(

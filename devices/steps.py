@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from django.db.models import F
 
 from devices.models import CalibrationPoint, LatencyTable, TableEntry
 from devices.operators import Operator
@@ -21,10 +22,11 @@ from devices.profiling import (
 )
 from devices.runs.models import Step
 from devices.runs.steps import ClaimedStep
-from devices.services import ROUNDS, slices, unpack_network
+from devices.services import ROUNDS, SETTLING_TURNS, SLICE, slices, unpack_network
 from devices.tables import OperatorTable, calibrate
 
 NETWORK_ROUNDS = 8
+SPREAD = 0.05  # of the tenth percentile above the minimum, as a share, from which an operator is unsteady
 
 
 @lru_cache(maxsize=16)
@@ -65,7 +67,45 @@ def measure_slice(step: ClaimedStep) -> None:
         if number + 1 < count * ROUNDS:
             writer.then("table.slice", f"table.slice:{number + 1}", Step.Queue.LIGHT, {"number": number + 1})
         else:
+            writer.then("table.settle", "table.settle:0", Step.Queue.LIGHT, {"turn": 0})
+
+
+def measure_unsettled(step: ClaimedStep) -> None:
+    """Visits the operators again whose minimum cannot be trusted yet, the worst first; networks follow."""
+    table = step.run.table
+    turn = int(step.payload["turn"])
+    keys = unsettled(table) if turn < SETTLING_TURNS else ()
+    if not keys:
+        with step.commit() as writer:
             writer.then("table.calibrate", "table.calibrate", Step.Queue.LIGHT)
+        return
+    step.check(every_seconds=0)
+    bench = OperatorBench(
+        [Operator.parse(key) for key in keys],
+        threads=table.device.threads,
+        batch_size=table.device.batch_size,
+        seed=0,
+    )
+    timings = bench.round(np.random.default_rng([turn, 2]))
+    step.check(every_seconds=0)
+    with step.commit() as writer:
+        _store(table, timings)
+        operators = "operator" if len(keys) == 1 else "operators"
+        writer.progress(
+            done=writer.run.done + 1, message=f"Measuring {len(keys)} unsteady {operators} once more"
+        )
+        writer.then("table.settle", f"table.settle:{turn + 1}", Step.Queue.LIGHT, {"turn": turn + 1})
+
+
+def unsettled(table: LatencyTable) -> tuple[str, ...]:
+    """Keys of at most a slice of operators whose tenth percentile lies far above the minimum, worst first.
+
+    Where the machine was quiet often enough the low timings agree; a minimum that stands alone was luck, or
+    all the others were disturbed.
+    """
+    spread = F("p10_us") / F("minimum_us")
+    rows = table.entries.annotate(spread=spread).filter(spread__gt=1.0 + SPREAD).order_by("-spread", "key")
+    return tuple(rows.values_list("key", flat=True)[:SLICE])
 
 
 def measure_networks(step: ClaimedStep) -> None:
