@@ -64,6 +64,7 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
     )
     found = queries.entries(table, contains=request.GET.get("q", ""), sort=request.GET.get("sort", "key"))
     points = queries.calibration_points(table)
+    imported = table.provenance.get("imported from")
     context: dict[str, Any] = {
         "object": table,
         "table": table,
@@ -73,7 +74,8 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "coverage": queries.coverage(table),
         "points": points,
         "calibration": table.calibration,
-        "imported": table.provenance.get("imported from"),
+        "imported": imported,
+        "draws": bool(table.calibration or not imported),
         "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],
         "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
         "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},
