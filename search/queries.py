@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from devices.models import LatencyTable
 from devices.runs.models import Run
-from search.models import Predictor, Sample, Search
+from search.models import EnergyPredictor, Predictor, Sample, Search
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
 
@@ -55,8 +56,27 @@ def _reasons(predictor: Predictor, unknown: int) -> list[str]:
     return reasons
 
 
+def usable_predictors(owner: Any) -> QuerySet[Predictor]:
+    return Predictor.objects.owned_by(owner).usable().select_related("space")
+
+
+def usable_tables(owner: Any) -> QuerySet[LatencyTable]:
+    """Finished tables that hold operators a space of ours can use."""
+    rows = LatencyTable.objects.owned_by(owner).usable().exclude(operator_keys=[])
+    return rows.select_related("device")
+
+
+def usable_energies(owner: Any) -> QuerySet[EnergyPredictor]:
+    return EnergyPredictor.objects.owned_by(owner).usable().select_related("device", "space")
+
+
 def newer_table(table: LatencyTable) -> LatencyTable | None:
-    """The newest finished version of the same device and space, if it is not this one."""
+    """The newest finished version of the same device and space, if it is not this one.
+
+    None for a table that was imported without its space.
+    """
+    if not table.space_id:
+        return None
     rows = LatencyTable.objects.usable().filter(device=table.device_id, space_id=table.space_id)
     return rows.filter(version__gt=table.version).order_by("-version").first()
 
@@ -68,6 +88,6 @@ def searches_of_group(search: Search) -> list[Search]:
     rows = Search.objects.filter(owner=search.owner_id, group=search.group).order_by("created_at")
     return list(
         rows.select_related("run", "table__device").prefetch_related(
-            "candidates", "further_limits__table__device"
+            "candidates", "further_limits__table__device", "further_limits__energy__device"
         )
     )

@@ -15,7 +15,7 @@ Everything is double precision and deterministic; whatever is random takes a `nu
 """
 
 from search.predictors.acquisition import Goal
-from search.predictors.energy import EnergyModel, EnergyQuality, energy_quality, with_cost
+from search.predictors.energy import FEWEST_MEASURED, EnergyModel, EnergyQuality, energy_quality, with_cost
 from search.predictors.gaussian_process import GaussianProcess
 from search.predictors.quality import (
     CrossValidation,
@@ -32,6 +32,7 @@ from search.predictors.space_view import GridView, SpaceView
 from search.predictors.transfer import with_source
 
 __all__ = [
+    "FEWEST_MEASURED",
     "CrossValidation",
     "EnergyModel",
     "EnergyQuality",

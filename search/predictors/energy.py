@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 Features = Callable[[IntArray], FloatArray]
 
 FOLDS = 5
-FEWEST = 5
+FEWEST_MEASURED = 5
 
 
 def with_cost(features: Features, cost: Features, ends: tuple[float, float]) -> Features:
@@ -103,11 +103,11 @@ def energy_quality(
 ) -> EnergyQuality:
     """Cross-validated quality on measured energies (n,), and that of energy = constant * cost (n,).
 
-    Raises ValueError for fewer than FEWEST measurements, and as GaussianProcess.fit does.
+    Raises ValueError for fewer than FEWEST_MEASURED measurements, and as GaussianProcess.fit does.
     """
     n = len(energy_mj)
-    if n < FEWEST:
-        raise ValueError(f"An energy predictor needs at least {FEWEST} measured networks, not {n}.")
+    if n < FEWEST_MEASURED:
+        raise ValueError(f"An energy predictor needs at least {FEWEST_MEASURED} measured networks, not {n}.")
     held: CrossValidation = cross_validate(
         features(population), np.log(energy_mj), folds=min(FOLDS, n), rng=rng
     )

@@ -26,6 +26,9 @@ from search.services.catalogue import imported_recipe, remember_recipe, remember
 from search.spaces import Architecture, FloatArray, IntArray, Records, SearchSpace, features
 from search.training import datasets
 
+FEWEST_SAMPLES = 3
+"""Trained networks without which there is no predictor."""
+
 
 @transaction.atomic
 def start_predictor(

@@ -90,10 +90,10 @@ def fit(step: ClaimedStep) -> None:
     """Fits the predictor to everything trained and measures its held-out quality."""
     predictor: Predictor = step.run.predictor
     genes, accuracies = predictors.training_set(predictor)
-    if len(accuracies) < 3:
+    if len(accuracies) < predictors.FEWEST_SAMPLES:
         raise StepFailedError(
             f"Only {'1 network was' if len(accuracies) == 1 else f'{len(accuracies)} networks were'} "
-            "trained without failing: a predictor needs at least 3. "
+            f"trained without failing: a predictor needs at least {predictors.FEWEST_SAMPLES}. "
             "Choose a larger budget, or look at the reasons beside the failed samples."
         )
     if all_alike(accuracies):

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from devices.models import Device
 from devices.runs.views import run_state
-from search.forms import EnergyForm
+from search.forms.devices import EnergyForm
 from search.models import EnergyPredictor
 from search.services.energy import start_energy_predictor
 

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.runs.views import run_state
-from search.forms import PredictorForm, PredictorImportForm, cost_sentence
+from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
 from search.models import Predictor, Proposal
 from search.queries import stale_predictors
 from search.services.predictors import import_predictor, refit_predictor, start_predictor

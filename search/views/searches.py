@@ -13,9 +13,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from devices.runs.views import run_state
 from devices.runs.writing import finite
-from search.forms import ModelForm, SearchForm, usable_predictors, usable_tables
+from search.forms.searches import ModelForm, SearchForm
 from search.models import Candidate, Search
-from search.queries import newer_table, searches_of_group, stale_predictors
+from search.queries import (
+    newer_table,
+    searches_of_group,
+    stale_predictors,
+    usable_predictors,
+    usable_tables,
+)
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
 from search.services.problems import latency_range

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from devices.models import Device
-from search.forms import TableForm
+from search.forms.devices import TableForm
 from search.services.tables import build_table
 
 

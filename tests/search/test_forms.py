@@ -12,7 +12,9 @@ from chamnet_web.accounts.models import User
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from devices.services import this_machine
-from search.forms import PredictorForm, SearchForm, TableForm
+from search.forms.devices import TableForm
+from search.forms.predictors import PredictorForm
+from search.forms.searches import SearchForm
 from search.models import Predictor, Search
 from search.services.problems import latency_range
 from search.spaces import preset

@@ -12,7 +12,8 @@ from django.test import Client
 
 from chamnet_web.accounts.models import User
 from devices.runs.models import Run
-from search import forms
+from search.forms import devices as device_forms
+from search.forms import predictors as forms
 from search.models import EnergyPredictor, Predictor, Sample, Search, TrainingRecipe
 from search.queries import stale_predictors
 from search.services.predictors import predictor_features, predictor_model, start_predictor
@@ -34,7 +35,7 @@ Work = Callable[..., int]
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "space_for", tiny_space)
-    monkeypatch.setattr(forms, "measurable_spaces", lambda: {tiny_space().id: (tiny_space(), "tiny")})
+    monkeypatch.setattr(device_forms, "measurable_spaces", lambda: {tiny_space().id: (tiny_space(), "tiny")})
 
 
 def file(text: str) -> SimpleUploadedFile:

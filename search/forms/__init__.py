@@ -1,0 +1,1 @@
+"""Forms that begin tables, predictors, energy predictors, searches and models, a module each."""

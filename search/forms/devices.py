@@ -1,0 +1,56 @@
+"""Forms on a device's page: what is measured of it, or was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from search.forms.fields import RecordsField, choice_field, take_records
+from search.predictors import FEWEST_MEASURED
+from search.services.catalogue import measurable_spaces
+from search.spaces import ENERGY_UNITS
+
+
+class TableForm(forms.Form):
+    """Which space a new table of a device is for."""
+
+    space = forms.ChoiceField(
+        help_text="Every distinct operator that any network of this space needs is measured."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spaces = measurable_spaces()
+        choice_field(self, "space").choices = [
+            (space_id, label) for space_id, (_, label) in self.spaces.items()
+        ]
+
+
+class EnergyForm(forms.Form):
+    """Measured energies of whole networks on a device."""
+
+    space = forms.ChoiceField(help_text="The networks that the file describes.")
+    meter = forms.CharField(
+        max_length=120,
+        help_text="What measured it: “USB power meter, 1 mW, 30 s a network, idle subtracted”.",
+    )
+    file = RecordsField(
+        ENERGY_UNITS,
+        (0.0, 1e9),
+        help_text="CSV: a column for every hyperparameter, and energy_mj (or _uj, _j) of one image.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spaces = measurable_spaces()
+        choice_field(self, "space").choices = [
+            (space_id, label) for space_id, (_, label) in self.spaces.items()
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "space" in cleaned:
+            cleaned["space"], _ = self.spaces[cleaned["space"]]
+            take_records(self, cleaned, FEWEST_MEASURED, "An energy predictor")
+        return cleaned

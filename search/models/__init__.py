@@ -1,0 +1,34 @@
+"""Spaces, samples, predictors, searches, candidates and trained models."""
+
+from __future__ import annotations
+
+from search.models.ownership import OwnedQuerySet
+from search.models.predictors import (
+    EnergyPredictor,
+    Predictor,
+    Proposal,
+    QualityPoint,
+    Sample,
+    Space,
+    TrainingRecipe,
+)
+from search.models.searches import Candidate, Generation, Search, SearchLimit
+from search.models.trained import Epoch, QuickStart, TrainedModel
+
+__all__ = [
+    "Candidate",
+    "EnergyPredictor",
+    "Epoch",
+    "Generation",
+    "OwnedQuerySet",
+    "Predictor",
+    "Proposal",
+    "QualityPoint",
+    "QuickStart",
+    "Sample",
+    "Search",
+    "SearchLimit",
+    "Space",
+    "TrainedModel",
+    "TrainingRecipe",
+]

@@ -1,0 +1,17 @@
+"""Who an object belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from devices.runs.models import Run
+
+
+class OwnedQuerySet(models.QuerySet[Any]):
+    def owned_by(self, user: Any) -> OwnedQuerySet:
+        return self.filter(owner=user)
+
+    def usable(self) -> OwnedQuerySet:
+        return self.filter(run__status=Run.Status.SUCCEEDED)
