@@ -147,10 +147,7 @@ class TableEntry(models.Model):
     @property
     def is_foreign(self) -> bool:
         """Whether no space of ours can use it: its key is of another vocabulary."""
-        try:
-            return not self.operator
-        except ValueError:
-            return True
+        return not Operator.knows(self.key)
 
     @property
     def measurement(self) -> Measurement:

@@ -29,8 +29,9 @@ def entries(table: LatencyTable, *, contains: str = "", sort: str = "key") -> Qu
 
 
 def coverage(table: LatencyTable) -> dict[str, Any]:
-    """How many of the operators that the table's space needs are measured."""
-    total, covered = len(table.operator_keys), table.entries.count()
+    """How many of the operators that the table's space needs are measured; those of others do not count."""
+    total = len(table.operator_keys)
+    covered = min(table.entries.count(), total)
     return {"covered": covered, "total": total, "share": covered / total if total else 1.0}
 
 

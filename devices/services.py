@@ -21,6 +21,11 @@ ROUNDS = 8
 SETTLING_TURNS = 4  # times that the operators whose timings spread the most are visited again
 
 
+def next_version(device: Device) -> int:
+    """The number of the next version of a device's table."""
+    return (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
+
+
 def slices(operator_count: int) -> int:
     """Into how many steps a round over that many operators is cut."""
     return -(-operator_count // SLICE)
@@ -45,7 +50,7 @@ def start_table(
             f"“{device.name}” cannot be measured here: only this machine, with TorchScript and float32, can."
         )
     keys = sorted({operator.key for operator in operators})
-    version = (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
+    version = next_version(device)
     run = start_run(
         owner=device.owner,
         kind="table",
@@ -75,7 +80,7 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
     worker: the rows of a file that passed its checks are one insertion, which lands whole or not at all.
     """
     facts, space = table.facts, table.facts.get("space") or {}
-    version = (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
+    version = next_version(device)
     run = Run.objects.create(
         owner=device.owner,
         kind="table",
@@ -88,7 +93,7 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
         version=version,
         space_id=str(space.get("id", ""))[:16],
         space_name=str(space.get("name", "") or "imported")[:80],
-        operator_keys=[entry.key for entry in table.entries],
+        operator_keys=[entry.key for entry in table.entries if Operator.knows(entry.key)],
         networks=[],
         provenance={
             **(facts.get("provenance") or {}),

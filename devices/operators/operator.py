@@ -107,6 +107,15 @@ class Operator:
         counts = {attribute: int(texts[name]) for name, attribute in _KEY_FIELDS.items()}
         return cls(kind=cast(Kind, kind), activation=cast(Activation, texts["act"]), **counts)
 
+    @classmethod
+    def knows(cls, key: str) -> bool:
+        """Whether a text is an operator's key, not one of a foreign vocabulary."""
+        try:
+            cls.parse(key)
+        except ValueError:
+            return False
+        return True
+
     @property
     def out_size(self) -> int:
         """Height and width of the output in pixels, with padding ``kernel // 2``, as torch computes it."""

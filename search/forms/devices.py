@@ -12,12 +12,10 @@ from search.services.catalogue import measurable_spaces
 from search.spaces import ENERGY_UNITS
 
 
-class TableForm(forms.Form):
-    """Which space a new table of a device is for."""
+class SpaceForm(forms.Form):
+    """A choice among the spaces that a device can be measured for."""
 
-    space = forms.ChoiceField(
-        help_text="Every distinct operator that any network of this space needs is measured."
-    )
+    space = forms.ChoiceField(help_text="The networks that the file describes.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,10 +25,17 @@ class TableForm(forms.Form):
         ]
 
 
-class EnergyForm(forms.Form):
+class TableForm(SpaceForm):
+    """Which space a new table of a device is for."""
+
+    space = forms.ChoiceField(
+        help_text="Every distinct operator that any network of this space needs is measured."
+    )
+
+
+class EnergyForm(SpaceForm):
     """Measured energies of whole networks on a device."""
 
-    space = forms.ChoiceField(help_text="The networks that the file describes.")
     meter = forms.CharField(
         max_length=120,
         help_text="What measured it: “USB power meter, 1 mW, 30 s a network, idle subtracted”.",
@@ -40,13 +45,6 @@ class EnergyForm(forms.Form):
         (0.0, 1e9),
         help_text="CSV: a column for every hyperparameter, and energy_mj (or _uj, _j) of one image.",
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.spaces = measurable_spaces()
-        choice_field(self, "space").choices = [
-            (space_id, label) for space_id, (_, label) in self.spaces.items()
-        ]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -105,11 +105,11 @@ class PredictorForm(NamedForm):
         if cleaned.get("stop_error") is not None:
             cleaned["stop_error"] /= 100.0  # points to a share
         source = cleaned.get("source")
-        if source is not None and "dataset" in cleaned and "space" in cleaned:
-            if source.space.load().genes != cleaned["space"].genes:
-                self.add_error(
-                    "source", f"It judges networks of {source.space.name}, which have other hyperparameters."
-                )
+        known = {"space", "dataset"} <= set(cleaned)
+        if known and source is not None and source.space.load().genes != cleaned["space"].genes:
+            self.add_error(
+                "source", f"It judges networks of {source.space.name}, which have other hyperparameters."
+            )
         return cleaned
 
 

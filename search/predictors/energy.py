@@ -100,16 +100,18 @@ def energy_quality(
     cost: FloatArray,
     features: Features,
     rng: np.random.Generator,
+    on_fold: Callable[[], object] | None = None,
 ) -> EnergyQuality:
     """Cross-validated quality on measured energies (n,), and that of energy = constant * cost (n,).
 
-    Raises ValueError for fewer than FEWEST_MEASURED measurements, and as GaussianProcess.fit does.
+    `on_fold` is as in `cross_validate`. Raises ValueError for fewer than FEWEST_MEASURED measurements, and as
+    GaussianProcess.fit does.
     """
     n = len(energy_mj)
     if n < FEWEST_MEASURED:
         raise ValueError(f"An energy predictor needs at least {FEWEST_MEASURED} measured networks, not {n}.")
     held: CrossValidation = cross_validate(
-        features(population), np.log(energy_mj), folds=min(FOLDS, n), rng=rng
+        features(population), np.log(energy_mj), folds=min(FOLDS, n), rng=rng, on_fold=on_fold
     )
     predicted = np.exp(held.predicted)
     errors = np.abs(predicted / energy_mj - 1.0)

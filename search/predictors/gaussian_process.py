@@ -40,7 +40,7 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 DOUBT_ROUNDS = 6
 DOUBTED_BY_CHANCE = 0.1  # good samples expected to be doubted, in all
 DOUBTED_AT_MOST = 0.15  # share of the samples
-LEARNED_FROM = 400  # samples that hyperparameters are fitted to; the posterior always takes all
+LEARNED_FROM = 400  # samples that hyperparameters are learned from, unless a caller says otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,14 @@ class GaussianProcess:
         *,
         bounds: tuple[float, float] | None = None,
         start: GaussianProcess | None = None,
+        learned_from: int = LEARNED_FROM,
     ) -> GaussianProcess:
         """Fit to features X (n, d) in 0..1 and accuracies y (n,).
 
         `bounds` are the possible accuracies, (0, 1) for fractions; without them predictions may leave the
-        range of y by its width. `start` is an earlier fit on the same columns, to begin from. Raises
+        range of y by its width. `start` is an earlier fit on the same columns, to begin from. Beyond
+        `learned_from` samples the hyperparameters are learned from so many of them, evenly spread over the
+        range of accuracies; the posterior takes all. Raises
         ValueError when the arrays do not fit together, hold something not finite, or hold nothing to learn
         from.
         """
@@ -79,7 +82,7 @@ class GaussianProcess:
         theta = None if start is None else start.theta
         with threadpool_limits(limits=1, user_api="blas"):
             for _ in range(DOUBT_ROUNDS):
-                some = _spread_out(np.flatnonzero(trusted), LEARNED_FROM)
+                some = _spread_out(np.flatnonzero(trusted), t, learned_from)
                 theta = most_probable(features[some], t[some], graded, start=theta)
                 model = cls.with_theta(
                     features, accuracies, theta, graded=graded, trusted=trusted, bounds=bounds
@@ -276,8 +279,9 @@ class GaussianProcess:
         )
 
 
-def _spread_out(indices: IntArray, count: int) -> IntArray:
-    """At most `count` of the indices (n,), evenly spread over them."""
+def _spread_out(indices: IntArray, values: FloatArray, count: int) -> IntArray:
+    """At most `count` of the indices (n,), evenly spread over the order of their values, ends included."""
     if len(indices) <= count:
         return indices
-    return np.asarray(indices[np.linspace(0, len(indices) - 1, count).astype(np.int64)])
+    order = indices[np.argsort(values[indices], kind="stable")]
+    return np.sort(order[np.linspace(0, len(order) - 1, count).astype(np.int64)])

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from search.predictors.acquisition import Goal, VarianceReduction, log_expected_improvement
 from search.predictors.candidates import candidate_pool, sobol_networks
 from search.predictors.gaussian_process import GaussianProcess
+from search.predictors.samples import all_alike
 from search.predictors.space_view import SpaceView, distinct, row_keys, without
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ CLIMBERS = 5  # candidates whose neighbours are looked at, round by round
 CLIMBS = 4
 LISTED = 1_000_000  # spaces up to this size are searched to the last network
 FITTED_ANEW = 16  # up to here hyperparameters are fitted for every sample, beyond for every tenth of them
-FITTED_AT_MOST = 200  # samples that hyperparameters are fitted to; the posterior always takes all
+LEARNED_FROM = 200  # samples that hyperparameters are learned from; the posterior always takes all
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Sampler:
         self._told: list[IntArray] = []
         self._trained: list[IntArray] = []
         self._accuracies: list[float] = []
-        self._fits: dict[int, tuple[GaussianProcess, IntArray]] = {}
+        self._fits: dict[int, GaussianProcess] = {}
 
     @property
     def told(self) -> int:
@@ -216,15 +217,17 @@ class Sampler:
         features = self.view.features(self._population(self._trained))
         accuracies = np.array(self._accuracies)
         reached = milestone(len(accuracies))
+        if all_alike(accuracies[:reached]):
+            reached = len(accuracies)
         if reached not in self._fits:
-            fitted = np.unique(np.linspace(0, reached - 1, FITTED_AT_MOST).astype(np.int64))
-            if np.ptp(accuracies[fitted]) == 0.0:
-                fitted = np.arange(len(accuracies))
-            model = GaussianProcess.fit(features[fitted], accuracies[fitted], bounds=self.settings.bounds)
-            self._fits = {reached: (model, fitted)}
-        model, fitted = self._fits[reached]
-        others = np.setdiff1d(np.arange(len(accuracies)), fitted)
-        return model.extended(features[others], accuracies[others])
+            model = GaussianProcess.fit(
+                features[:reached],
+                accuracies[:reached],
+                bounds=self.settings.bounds,
+                learned_from=LEARNED_FROM,
+            )
+            self._fits = {reached: model}
+        return self._fits[reached].extended(features[reached:], accuracies[reached:])
 
     def _prediction(self, model: GaussianProcess, network: IntArray) -> tuple[float, float]:
         inputs = self.view.features(network[None])

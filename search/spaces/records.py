@@ -2,8 +2,8 @@
 
 The header names every gene of the space that has a choice, as `manage.py describe` and the application's own
 CSV files do ("stage2.expansion", "resolution"), holding values rather than indices, and one column with the
-value, whose name says its unit. Other columns are left aside. Rows of one architecture are averaged. A row
-whose "status" is "failed" is counted and left out.
+value, whose name says its unit. Other columns are left aside. Rows of one architecture are averaged. Rows
+whose "status" says that nothing was trained are counted and left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ ENERGY_UNITS: Mapping[str, float] = {"energy_mj": 1.0, "energy_uj": 1e-3, "energ
 
 MOST_ROWS = 5_000
 REPORTED = 20
+UNTRAINED = ("failed", "waiting", "training")
 
 
 class RecordsError(ValueError):
@@ -40,13 +42,14 @@ class RecordsError(ValueError):
 class Records:
     """Distinct canonical architectures (n, g) with their values (n,), in the first of the units asked for.
 
-    repeated: architectures that stood in several rows; failed: rows of failed trainings.
+    repeated: architectures that stood in several rows; untrained: rows of trainings that failed or had not
+    ended.
     """
 
     genes: IntArray
     values: FloatArray
     repeated: int
-    failed: int
+    untrained: int
 
 
 def read_records(
@@ -107,7 +110,7 @@ def _columns(header: list[str], space: SearchSpace, units: Mapping[str, float]) 
 
 
 def _collected(
-    rows: Iterable[list[str]],
+    rows: Any,  # a reader of the csv module, which is of no public type
     header: list[str],
     columns: _Columns,
     space: SearchSpace,
@@ -117,9 +120,10 @@ def _collected(
 ) -> Records:
     found: dict[tuple[int, ...], list[float]] = {}
     problems: list[str] = []
-    failed = count = 0
+    untrained = count = 0
     factor = units[header[columns.value]]
-    for line, row in enumerate(rows, start=2):
+    for row in rows:
+        line = rows.line_num
         if not any(cell.strip() for cell in row):
             continue
         count += 1
@@ -129,8 +133,8 @@ def _collected(
             )
         if len(row) != len(header):
             problems.append(f"Line {line}: {len(row)} columns, but the header has {len(header)}.")
-        elif columns.status is not None and row[columns.status].strip() == "failed":
-            failed += 1
+        elif columns.status is not None and row[columns.status].strip() in UNTRAINED:
+            untrained += 1
         else:
             try:
                 value = _value(row[columns.value], header[columns.value], factor, span)
@@ -144,10 +148,10 @@ def _collected(
     if problems:
         raise RecordsError(problems)
     population = space.canonical(np.array(list(found), dtype=np.int64))
-    return _merged(population, list(found.values()), failed)
+    return _merged(population, list(found.values()), untrained)
 
 
-def _merged(population: IntArray, values: list[list[float]], failed: int) -> Records:
+def _merged(population: IntArray, values: list[list[float]], untrained: int) -> Records:
     """Rows that are the same network but for inert genes join; every network gets the mean of its values."""
     joined: dict[bytes, tuple[IntArray, list[float]]] = {}
     for row, several in zip(population, values, strict=True):
@@ -156,7 +160,7 @@ def _merged(population: IntArray, values: list[list[float]], failed: int) -> Rec
         genes=np.array([row for row, _ in joined.values()], dtype=np.int64),
         values=np.array([math.fsum(several) / len(several) for _, several in joined.values()]),
         repeated=sum(len(several) > 1 for _, several in joined.values()),
-        failed=failed,
+        untrained=untrained,
     )
 
 

@@ -22,7 +22,8 @@ def fit(step: ClaimedStep) -> None:
         with threadpool_limits(1):
             inputs = energy_features(space, energy.table)
             cost = energy_cost(space, energy.table)(population)
-            held = energy_quality(population, measured, cost, inputs, np.random.default_rng(SEED))
+            rng = np.random.default_rng(SEED)
+            held = energy_quality(population, measured, cost, inputs, rng, on_fold=step.check)
             model = EnergyModel.fit(population, measured, inputs)
     except ValueError as error:
         raise StepFailedError(str(error)) from error

@@ -153,13 +153,16 @@ def _offer(search: Search, problem: Problem, result: SearchResult) -> list[Candi
 def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
     """The archive's front, fastest first: what a limit at `cost_ms` buys.
 
-    Where energy is limited it is traded too, and some points cost more time than more accurate ones.
+    Where energy is limited it is traded too, and some points cost more time than better ones; those are not
+    `on_slider`.
     """
     rows = archive.front
     if len(rows) == 0:
         return []
-    places = np.linspace(0, len(rows) - 1, min(FRONT_POINTS, len(rows)))
-    kept = rows[np.unique(places.round().astype(np.int64))]
+    gains = np.diff(np.maximum.accumulate(archive.objective[rows]), prepend=-np.inf) > 0.0
+    leading = _thinned(rows[gains], FRONT_POINTS)
+    kept = np.concatenate([leading, _thinned(rows[~gains], FRONT_POINTS - len(leading))])
+    kept = kept[np.argsort(archive.costs[kept, 0], kind="stable")]
     genes: IntArray = archive.genes[kept]
     low, high = problem.accuracy_intervals(genes)
     latency, accuracy = problem.latency_ms(genes), problem.accuracy(genes)
@@ -173,8 +176,15 @@ def _front(problem: Problem, archive: Archive) -> list[dict[str, Any]]:
             "accuracy": round(float(accuracy[index]), 5),
             "low": round(float(low[index]), 5),
             "high": round(float(high[index]), 5),
+            "on_slider": row in leading,
             "blocks": drawn[index],
         }
         | ({} if energy is None else {"energy_mj": float(f"{energy[index]:.5g}")})
         for index, row in enumerate(kept.tolist())
     ]
+
+
+def _thinned(rows: IntArray, count: int) -> IntArray:
+    """At most `count` of the rows (n,), evenly over them, the first and the last among them."""
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+    return np.asarray(rows[np.unique(places.round().astype(np.int64))])

@@ -6,7 +6,6 @@ import csv
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -101,12 +100,10 @@ def front_state(search: Search) -> dict[str, Any] | None:
         return None
     space = search.predictor.space.load()
     varied = [gene for gene in space.genes if len(gene.choices) > 1]
-    best = np.maximum.accumulate([point["accuracy"] for point in search.front])
-    slider = {0, *(np.flatnonzero(np.diff(best) > 0) + 1).tolist()}  # more accurate than everything faster
     points = [
         {name: value for name, value in point.items() if name != "genes"}
-        | {"on_slider": index in slider, "values": [values[gene.name] for gene in varied]}
-        for index, point in enumerate(search.front)
+        | {"values": [values[gene.name] for gene in varied]}
+        for point in search.front
         for values in [space.values(point["genes"])]
     ]
     return {"labels": [gene.label for gene in varied], "points": points}

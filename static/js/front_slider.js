@@ -12,7 +12,7 @@ export function frontSlider(front, onPick) {
   const slider = /** @type {HTMLInputElement | null} */ (place?.querySelector("input[type=range]") ?? null);
   if (!place || !slider || !front?.points.length) return;
   const { labels } = front;
-  const points = front.points.map((point, index) => ({ ...point, index })).filter((point) => point.on_slider);
+  const points = front.points.map((point, index) => ({ ...point, index })).filter((point) => point.on_slider ?? true);
   const best = points[points.length - 1];
   const frame = /** @type {HTMLElement | null} */ (place.querySelector("[data-drawing-frame]"));
   slider.min = String(points[0].cost_ms);

@@ -15,6 +15,7 @@ from devices.models import LatencyTable
 from devices.runs.models import Run
 from devices.services import import_table, table_file, this_machine
 from devices.tables.formats import read_table
+from search.queries import usable_tables
 from tests.devices.tables.test_formats import HEADER, YAML
 from tests.search.world import table_of
 
@@ -37,6 +38,7 @@ def test_a_foreign_table_becomes_a_version_and_goes_out_as_it_came(signed_in: Cl
     assert "160.yaml" in page
     assert "once-for-all yaml" in page
     assert "Coverage of the space" not in page
+    assert table not in usable_tables(owner)
     assert "Whole networks" not in page
     out = b"".join(signed_in.get(f"/tables/{table.pk}/export/once-for-all/"))
     assert out.decode() == YAML

@@ -24,6 +24,7 @@ from search.services import quickstart
 from search.services.models import start_model
 from search.services.problems import latency_range, load_problem
 from search.services.searches import FurtherLimit, keep_front_point
+from search.steps import evolution
 from search.steps import model as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
@@ -301,7 +302,24 @@ def test_an_energy_limit_is_kept_and_traded_on_the_front(
     assert "Front: predicted accuracy against energy" in page.content.decode()
     shown = [point["accuracy"] for point in page.context["state"]["front"]["points"] if point["on_slider"]]
     assert shown == sorted(shown)
+    assert shown[-1] == pytest.approx(best_of(within).accuracy, abs=1e-5)
+    assert len(shown) < len(front)
     assert signed_in.get(best_of(within).get_absolute_url()).content.decode().count("energy on") == 1
+
+
+def test_a_long_front_is_thinned_but_keeps_its_ends_and_its_winner(
+    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evolution, "FRONT_POINTS", 5)
+    energy = energy_of(owner, search.table.device, work, space=roomy_space(), count=40)
+    limit = FurtherLimit(energy, max(value for _, value in energy.measurements))
+    within = search_of(owner, search.predictor, search.table, work, name="Thin", further=[limit])
+    front = within.front
+    assert front is not None
+    assert len(front) == 5
+    assert [point["cost_ms"] for point in front] == sorted(point["cost_ms"] for point in front)
+    best = max(point["accuracy"] for point in front if point["on_slider"])
+    assert best == pytest.approx(best_of(within).accuracy, abs=1e-5)
 
 
 def test_limits_that_no_network_keeps_together_end_at_once_with_what_binds(

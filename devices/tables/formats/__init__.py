@@ -50,6 +50,8 @@ __all__ = [
 
 def read_table(text: str, *, most_rows: int = MOST_ROWS) -> TableFile:
     """The table in a file of any known format. Raises FormatError."""
+    if "\x00" in text or "\\u0000" in text:
+        raise FormatError(["The file holds the character NUL, which no text has."])
     return READERS[detect(text)](text, most_rows)
 
 
@@ -62,7 +64,7 @@ def detect(text: str) -> str:
         except (ValueError, RecursionError):
             raise FormatError(["Line 1: this begins like JSON, but is none."]) from None
         return "jsonl" if "format" in record else "chamnet"
-    if first.startswith(plain_csv.MARK) or first.startswith("key,"):
+    if first.startswith(plain_csv.MARK) or "key" in first.replace('"', "").split(","):
         return "csv"
     if first.endswith(":"):
         return "once-for-all"

@@ -10,6 +10,7 @@ from devices.tables.calibration import Calibration
 from devices.tables.formats.entries import Collector, FormatError, TableFile
 
 FORMAT, VERSION = "chamnet-latency-table", 1
+DEEPEST = 8
 TIMES = ("minimum_us", "p10_us", "p50_us", "p90_us")
 
 
@@ -23,10 +24,19 @@ def records(text: str, collector: Collector) -> Iterator[tuple[int, dict[str, An
         except (ValueError, RecursionError):
             collector.problem(line, "this is no JSON")
             continue
-        if not isinstance(record, dict):
-            collector.problem(line, "this is no JSON object")
+        if not isinstance(record, dict) or _deeper_than(DEEPEST, record):
+            collector.problem(line, "this is no JSON object of a few levels")
             continue
         yield line, record
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    """Whether lists and objects are nested deeper than this: nothing that is stored is."""
+    level = [value]
+    for _ in range(levels + 1):
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in level]
+        level = [one for some in inner if isinstance(some, list) for one in some]
+    return bool(level)
 
 
 def read(text: str, most_rows: int) -> TableFile:

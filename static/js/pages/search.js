@@ -56,7 +56,7 @@ function drawPopulation() {
     x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.accuracy_low, high: 100 * item.accuracy_high,
     key: String(item.id), note: `candidate ${item.rank}`,
   })));
-  const front = (state.front?.points ?? []).filter((item) => item.on_slider);
+  const front = (state.front?.points ?? []).filter((item) => item.on_slider ?? true);
   population?.set("front", front.map((item) => ({ x: item.latency_ms, y: 100 * item.accuracy })));
   if (candidates.length) {
     const best = candidates[0];

@@ -136,7 +136,7 @@ FIRST = '{"format": "chamnet-latency-table", "version": 1, "unit": "us"}\n'
         ("# chamnet-latency-table version 2 unit us\n" + HEADER, "another version"),
         ('{"format": "chamnet-latency-table", "version": 1}\n', "the unit must be given as “us”"),
         (FIRST + '{"key": "a", "repeats": 1}\n', "Line 2: minimum_us is missing or no number."),
-        (FIRST + "[1]\n", "Line 2: this is no JSON object."),
+        (FIRST + "[1]\n", "Line 2: this is no JSON object"),
         (
             FIRST + '{"key":"a","repeats":1,"minimum_us":NaN,"p10_us":1,"p50_us":1,"p90_us":1}\n',
             "Line 2: minimum_us is NaN",
@@ -158,8 +158,10 @@ FIRST = '{"format": "chamnet-latency-table", "version": 1, "unit": "us"}\n'
         ("- 1\n- a:\n", "no known format"),
         ('{"a":' * 100_000, "Line 1: this begins like JSON, but is none."),
         (FIRST + "[" * 100_000, "Line 2: this is no JSON."),
+        (FIRST + '{"original":' * 20 + "1" + "}" * 20, "Line 2: this is no JSON object of a few levels."),
+        (FIRST + '{"key": "a\\u0000"}', "The file holds the character NUL"),
         ("", "no known format"),
-        ("\x00\x01", "no known format"),
+        ("\x00\x01", "the character NUL"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text: str, said: str) -> None:
@@ -177,6 +179,11 @@ def test_more_problems_than_anyone_reads_end_the_reading() -> None:
 def test_a_million_rows_are_refused_in_a_sentence() -> None:
     with pytest.raises(FormatError, match="more than 200000 operators"):
         read_table(HEADER + "".join(f"a{n},1,1,1,1,1\n" for n in range(1_000_000)))
+
+
+def test_columns_may_stand_in_any_order_and_more_are_left_aside() -> None:
+    table = read_table('"note",p90_us,p50_us,p10_us,minimum_us,repeats,key\nx,4,3,2,1,5,a\n')
+    assert table.entries[0].measurement == Measurement("a", 5, 1.0, 2.0, 3.0, 4.0)
 
 
 def test_the_same_line_twice_counts_once() -> None:

@@ -39,7 +39,7 @@ def test_what_is_written_is_read_back(seed: int, count: int) -> None:
     found = read("\n".join(lines(population, [repr(float(value)) for value in accuracies])))
     assert np.array_equal(found.genes, population)
     assert np.array_equal(found.values, accuracies)
-    assert (found.repeated, found.failed) == (0, 0)
+    assert (found.repeated, found.untrained) == (0, 0)
 
 
 def test_per_cent_becomes_a_share_and_repeats_are_averaged_and_failures_left_out() -> None:
@@ -52,11 +52,12 @@ def test_per_cent_becomes_a_share_and_repeats_are_averaged_and_failures_left_out
             f"{first}92,trained,",
             f"{second}80,trained,",
             f"{second},failed,diverged",
+            f"{second},waiting,",
         ]
     )
     found = read(text)
     assert np.allclose(found.values, [0.91, 0.8])
-    assert (found.repeated, found.failed) == (1, 1)
+    assert (found.repeated, found.untrained) == (1, 2)
 
 
 def test_networks_that_differ_in_inert_genes_alone_are_one() -> None:
