@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -154,3 +155,120 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     measured = page.locator("section[data-refresh=comparison] .is-measured")
     assert measured.first.inner_text() == f"{100 * accuracy:.2f} %"
     assert float(measured.last.inner_text().removesuffix(" ms")) > 0
+
+    with_more_devices_and_predictors(page, tmp_path, limit)
+
+
+def saved(page: Page, link: str, path: Path) -> Path:
+    """The file behind a link, where the person keeps it."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=link).click()
+    download.value.save_as(path)
+    return path
+
+
+def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -> None:
+    """What exists is used again: files out and in, a second device, energy, limits together and apart."""
+    # Trainings go out as CSV, and come in as another predictor; first a file that is none.
+    page.goto("/predictors/")
+    page.get_by_role("link", name="Digits in the browser").click()
+    samples = saved(page, "CSV", tmp_path / "samples.csv")
+    page.goto("/predictors/")
+    page.get_by_role("link", name="Import trainings").click()
+    page.get_by_label("Name").fill("Come back")
+    page.get_by_label("Where it comes from").fill("the page before")
+    page.get_by_label("File").set_input_files(
+        {"name": "x.csv", "mimeType": "text/csv", "buffer": b"resolution\n8\n"}
+    )
+    page.get_by_role("button", name="Import and fit").click()
+    expect(page.get_by_text("The header needs one column for the value")).to_be_visible()
+    page.get_by_label("File").set_input_files(samples)
+    page.get_by_role("button", name="Import and fit").click()
+    wait_for_success(page)
+    expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
+
+    # A second device takes the first one's table as a file.
+    page.goto("/devices/")
+    page.get_by_role("link", name="The bench").first.click()
+    page.get_by_role("link", name="Version 1").click()
+    table = saved(page, "JSON lines", tmp_path / "table.jsonl")
+    page.goto("/devices/new/")
+    page.get_by_label("Name").fill("The phone")
+    page.get_by_label("Engine").select_option("external")
+    page.get_by_role("checkbox", name="This machine").uncheck()
+    page.get_by_role("button", name=re.compile("Register")).click()
+    page.get_by_role("link", name="Import a table").click()
+    page.get_by_label("File").set_input_files(table)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("[data-coverage]")).to_have_text("100.0 %")
+
+    # Its energy, measured by nobody: what matters here is the way.
+    with samples.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    energies = tmp_path / "energy.csv"
+    with energies.open("w", newline="", encoding="utf-8") as file:
+        genes = [name for name in rows[0] if "." in name or name == "resolution"]
+        writer = csv.writer(file)
+        writer.writerow([*genes, "energy_mj"])
+        for row in rows:
+            values = [int(row[name]) for name in genes]
+            writer.writerow([*values, 10 + sum(values) / 20])
+    page.goto("/devices/")
+    page.get_by_role("link", name="The phone").first.click()
+    page.get_by_role("link", name="Import measurements").click()
+    fitting = page.get_by_label("Space").locator("option", has_text=re.compile("mobile-small.*digits", re.I))
+    page.get_by_label("Space").select_option(fitting.get_attribute("value"))
+    page.get_by_label("Meter").fill("None: made up by a test")
+    page.get_by_label("File").set_input_files(energies)
+    page.get_by_role("button", name="Import and fit").click()
+    wait_for_success(page)
+    expect(page.get_by_text("Error of the baseline")).to_be_visible()
+
+    # A predictor that starts from the first one, which then is stale until it is fitted to all samples.
+    page.goto("/predictors/new/")
+    page.get_by_label("Name").fill("Heir")
+    page.get_by_label("Space").select_option("chamnet-mobile-small")
+    page.get_by_label("Data set").select_option("digits")
+    page.get_by_label("Recipe").select_option("seconds")
+    page.get_by_label("Budget").fill("4")
+    page.get_by_label("Initial design").fill("3")
+    page.get_by_label("Seed").fill("5")
+    page.get_by_label("Warm start from").select_option(label="Digits in the browser")
+    page.get_by_role("button", name=re.compile("Build|Start")).click()
+    wait_for_success(page)
+    page.goto("/predictors/")
+    page.get_by_role("link", name="Digits in the browser").click()
+    expect(page.get_by_text("This version is stale.")).to_be_visible()
+    page.get_by_role("button", name="Fit a new version to all samples").click()
+    wait_for_success(page)
+
+    # One search within every kind of limit, for all devices and for each.
+    page.get_by_role("link", name="Start a search").click()
+    page.get_by_label("Name").fill("Everywhere")
+    bench = page.get_by_label("Device and table").locator("option", has_text="The bench v1")
+    page.get_by_label("Device and table").select_option(bench.get_attribute("value"))
+    page.get_by_label("Latency limit", exact=True).fill(f"{limit:.3f}")
+    page.get_by_text("More limits:").click()
+    for place, (of, maximum) in enumerate([("table", f"{limit:.3f}"), ("energy", "60")]):
+        what = page.locator(f"[name=limits-{place}-of]")
+        option = what.locator(f"option[value^={of}]", has_text="The phone v1")
+        what.select_option(option.get_attribute("value"))
+        page.locator(f"[name=limits-{place}-maximum]").fill(maximum)
+    page.get_by_label("With several devices").select_option("both")
+    page.get_by_label("File size").fill("2000")
+    page.get_by_label("Population").fill("24")
+    page.get_by_label("Generations").fill("12")
+    page.get_by_role("button", name="Start the search").click()
+    wait_for_success(page)
+    expect(page.get_by_text("Limit of energy on The phone")).to_be_visible()
+    apart = page.locator("section[aria-labelledby=group-title] tbody tr")
+    expect(apart).to_have_count(3)
+    drawing = page.locator("[data-front] svg.drawing")
+    loose = drawing.evaluate("it => it.outerHTML")
+    page.locator("#target").evaluate("(it) => { it.value = it.min; it.dispatchEvent(new Event('input')); }")
+    assert drawing.evaluate("it => it.outerHTML") != loose
+    page.get_by_role("link", name="See the best candidate").click()
+    kept = page.locator("section[aria-labelledby=limits-title] tbody tr")
+    expect(kept).to_have_count(4)
+    for chance in kept.locator("td:last-child").all_inner_texts():
+        assert float(chance.removesuffix(" %")) >= 90
