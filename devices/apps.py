@@ -15,9 +15,11 @@ class DevicesConfig(AppConfig):
             RunKind(
                 name="table",
                 steps={
-                    "table.slice": "devices.steps.measure_slice",
-                    "table.settle": "devices.steps.measure_unsettled",
-                    "table.calibrate": "devices.steps.measure_networks",
+                    "table.prepare": "devices.steps.prepare",
+                    "table.measure": "devices.steps.measure",
+                    "table.learn": "devices.steps.learn",
+                    "table.finish": "devices.steps.finish",
+                    "table.interpolate": "devices.steps.interpolate",
                 },
                 keeps="The operators measured so far stay on the table's page; searches do not use it.",
             )

@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 from devices.models import Device, LatencyTable, TableEntry
 from devices.tables import Calibration
 
-SORTS = ("key", "minimum_us", "p10_us", "p50_us", "p90_us", "repeats")
+SORTS = ("key", "minimum_us", "p10_us", "p50_us", "p90_us", "repeats", "deviation")
 
 
 def devices_of(user: object) -> QuerySet[Device]:
@@ -20,27 +20,52 @@ def devices_of(user: object) -> QuerySet[Device]:
     return Device.objects.owned_by(user).annotate(table_count=Count("tables")).prefetch_related("tables__run")
 
 
-def entries(table: LatencyTable, *, contains: str = "", sort: str = "key") -> QuerySet[TableEntry]:
-    """A table's operators, filtered by text and sorted; an unknown sort falls back to the key."""
+def entries(
+    table: LatencyTable, *, contains: str = "", sort: str = "key", known_from: str = ""
+) -> QuerySet[TableEntry]:
+    """A table's operators, filtered by text and by whether they were "measured" or "learned", and sorted; an
+    unknown sort falls back to the key."""
     field = sort.removeprefix("-")
     order = sort if field in SORTS else "key"
-    found = table.entries.defer("samples_us").order_by(order, "key")
+    found = table.rows.defer("samples_us").order_by(order, "key")
+    if known_from in ("measured", "learned"):
+        found = found.filter(deviation=0) if known_from == "measured" else found.filter(deviation__gt=0)
     return found.filter(key__icontains=contains) if contains else found
 
 
 def coverage(table: LatencyTable) -> dict[str, Any]:
     """How many of the operators that the table's space needs are measured; those of others do not count."""
-    total = len(table.operator_keys)
-    covered = min(table.entries.count(), total)
-    return {"covered": covered, "total": total, "share": covered / total if total else 1.0}
+    total = table.operator_count
+    covered = min(table.rows.count(), total)
+    learned = table.rows.filter(deviation__gt=0).count()
+    return {
+        "covered": covered,
+        "learned": learned,
+        "measured": max(covered - learned, 0),
+        "total": total,
+        "share": covered / total if total else 1.0,
+    }
 
 
 def calibration_points(table: LatencyTable) -> list[dict[str, Any]]:
     """The whole networks timed, each with the operators' sum and what the calibration makes of it."""
-    calibration = Calibration(**table.calibration) if table.calibration else None
+    calibration = Calibration.from_json(table.calibration) if table.calibration else None
     return [
         point.as_json() | {"predicted_us": calibration.latency_us(point.summed_us) if calibration else None}
         for point in table.points.all()
+    ]
+
+
+def joined(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those calibration points that joined later, with relative errors before they did and now."""
+    return [
+        point
+        | {
+            "error_before": abs(point["expected_us"] / point["measured_us"] - 1.0),
+            "error_now": abs(point["predicted_us"] / point["measured_us"] - 1.0),
+        }
+        for point in points
+        if point["expected_us"] and point["predicted_us"]
     ]
 
 
@@ -77,7 +102,7 @@ class Comparison:
 
 def compare(before: LatencyTable, after: LatencyTable) -> Comparison:
     """Two tables by the minimum of each operator, which is what networks are summed from."""
-    old, new = (dict(table.entries.values_list("key", "minimum_us")) for table in (before, after))
+    old, new = (dict(table.rows.values_list("key", "minimum_us")) for table in (before, after))
     changes = [Change(key, old[key], new[key]) for key in old.keys() & new.keys()]
     return Comparison(
         changes=sorted(changes, key=lambda change: (-abs(log(change.ratio)), change.key)),
@@ -94,7 +119,7 @@ def other_versions(table: LatencyTable) -> list[LatencyTable]:
 
 def formats_of(table: LatencyTable) -> list[str]:
     """The formats a table can be written in: ours, and the foreign one it came in."""
-    first = table.entries.exclude(original=None).values_list("original", flat=True).first()
+    first = table.rows.exclude(original=None).values_list("original", flat=True).first()
     if first is None:
         return ["csv", "jsonl"]
     return ["csv", "jsonl", "chamnet" if "op_type" in first else "once-for-all"]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
-from devices.models import CalibrationPoint, Device, LatencyTable, TableEntry
+from devices import measuring
+from devices.measuring import pack_network
+from devices.models import CalibrationPoint, Device, LatencyTable, TableEntry, TableScope
 from devices.operators import Layer, Operator
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
-from devices.runs.writing import finite, writing
+from devices.runs.writing import writing
+from devices.tables import calibrate, first_operators
 from devices.tables.formats import Entry, TableFile
 
-SLICE = 100  # operators one step goes round
-ROUNDS = 8
-SETTLING_TURNS = 4  # times that the operators whose timings spread the most are visited again
+POINT_FIELDS = ("summed_us", "measured_us", "learned_us", "expected_us")
 
 
 def next_version(device: Device) -> int:
     """The number of the next version of a device's table."""
     return (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
-
-
-def slices(operator_count: int) -> int:
-    """Into how many steps a round over that many operators is cut."""
-    return -(-operator_count // SLICE)
 
 
 @transaction.atomic
@@ -39,37 +35,162 @@ def start_table(
     space_name: str,
     operators: Sequence[Operator],
     networks: Sequence[Sequence[Layer]],
+    inherited: LatencyTable | None = None,
+    whole: bool = True,
     parent: Run | None = None,
 ) -> LatencyTable:
     """Begins the next version of a device's table: measures the operators, then calibrates on the networks.
 
-    Raises ValueError when this installation's workers cannot measure the device.
+    Operators that `inherited` has measured are taken over. Unless the table is `whole`, only some operators
+    are measured and the rest is learned from them. Workers measure what is this machine, an agent what is
+    not. Raises ValueError for a device that neither can measure.
     """
-    if not device.can_be_measured_here:
+    if not device.has_kernels:
         raise ValueError(
-            f"“{device.name}” cannot be measured here: only this machine, with TorchScript and float32, can."
+            f"“{device.name}” cannot be measured: operators are built for TorchScript and ONNX Runtime, in "
+            "float32. Import a table that was measured elsewhere."
         )
-    keys = sorted({operator.key for operator in operators})
+    here = device.can_be_measured_here
+    known = _inherited(inherited, operators) if inherited else []
+    taken = {entry.key for entry in known}
+    chosen = list(operators) if whole else first_operators(operators)
     version = next_version(device)
     run = start_run(
         owner=device.owner,
         kind="table",
         title=f"Latency table {version} of {device.name}",
-        first_step="table.slice",
+        first_step="table.measure" if here else "table.prepare",
         queue=Step.Queue.LIGHT,
-        payload={"number": 0},
-        total=slices(len(keys)) * ROUNDS + SETTLING_TURNS + 1,
         parent=parent,
     )
-    return LatencyTable.objects.create(
+    table = LatencyTable(
         device=device,
         run=run,
         version=version,
+        source=LatencyTable.Source.WORKER if here else LatencyTable.Source.AGENT,
         space_id=space_id,
         space_name=space_name,
-        operator_keys=keys,
+        operator_keys=sorted({operator.key for operator in chosen} - taken),
+        operator_count=len(set(operators)),
         networks=[pack_network(layers) for layers in networks],
     )
+    if not whole:
+        table.scope = TableScope(table=table, packed=TableScope.pack(sorted({o.key for o in operators})))
+    measuring.begin(table)
+    run.total = measuring.remaining(table)
+    run.save(update_fields=["total"])
+    table.save()
+    if not whole:
+        table.scope.save()
+    _copy_entries(known, table)
+    return table
+
+
+def _inherited(table: LatencyTable, operators: Iterable[Operator]) -> list[TableEntry]:
+    """The measured rows of a table that are among these operators."""
+    wanted = {operator.key for operator in operators}
+    return [entry for entry in table.rows.filter(deviation=0) if entry.key in wanted]
+
+
+def _copy_entries(entries: Iterable[TableEntry], table: LatencyTable) -> None:
+    rows = list(entries)
+    for row in rows:
+        row.pk, row.table = None, table
+        row._state.adding = True
+    TableEntry.objects.bulk_create(rows, batch_size=1000)
+
+
+@transaction.atomic
+def interpolate_table(
+    *, table: LatencyTable, space_id: str, space_name: str, operators: Sequence[Operator]
+) -> LatencyTable:
+    """Begins a version of a table in which the operators that it lacks of a space are learned.
+
+    Its calibration is the table's; learned operators widen every interval.
+    """
+    device, version = table.device, next_version(table.device)
+    run = start_run(
+        owner=device.owner,
+        kind="table",
+        title=f"Latency table {version} of {device.name}",
+        first_step="table.interpolate",
+        queue=Step.Queue.LIGHT,
+        total=1,
+    )
+    rows = list(table.rows.filter(deviation=0))
+    found = LatencyTable.objects.create(
+        device=device,
+        run=run,
+        version=version,
+        source=LatencyTable.Source.TABLE,
+        space_id=space_id,
+        space_name=space_name,
+        operator_keys=[row.key for row in rows],
+        operator_count=len(set(operators)),
+        networks=[],
+        provenance={**table.provenance, "interpolated from": f"version {table.version}"},
+        calibration=table.calibration,
+    )
+    TableScope.objects.create(table=found, packed=TableScope.pack(sorted({o.key for o in operators})))
+    _copy_entries(rows, found)
+    _copy_points(table, found)
+    return found
+
+
+def _copy_points(table: LatencyTable, heir: LatencyTable) -> None:
+    CalibrationPoint.objects.bulk_create(
+        CalibrationPoint(table=heir, **point.as_json()) for point in table.points.all()
+    )
+
+
+@transaction.atomic
+def join_calibration(
+    *, table: LatencyTable, label: str, layers: Sequence[Layer], measured_us: float
+) -> LatencyTable:
+    """The next version of a table, whose calibration also knows a network that was measured later.
+
+    It shares the operators of the version it is made from. Raises LookupError when the table lacks one.
+    """
+    looked_up = table.load()
+    device, version = table.device, next_version(table.device)
+    run = Run.objects.create(
+        owner=device.owner, kind="table", title=f"Latency table {version} of {device.name}", total=1
+    )
+    names = ("space_id", "space_name", "operator_keys", "operator_count", "networks", "provenance", "quality")
+    heir = LatencyTable.objects.create(
+        device=device,
+        run=run,
+        version=version,
+        source=LatencyTable.Source.TABLE,
+        basis=table.basis or table,
+        position={"phase": "done"},
+        **{name: getattr(table, name) for name in names},
+    )
+    _copy_points(table, heir)
+    CalibrationPoint.objects.create(
+        table=heir,
+        label=label[:80],
+        summed_us=looked_up.summed_us(layers),
+        measured_us=measured_us,
+        learned_us=looked_up.summed_learned_us(layers),
+        expected_us=(expected := looked_up.network_us(layers)),
+    )
+    points = list(heir.points.all())
+    fitted = calibrate(
+        [point.summed_us for point in points],
+        [point.measured_us for point in points],
+        [point.learned_us for point in points],
+    )
+    heir.calibration = fitted.to_json()
+    heir.save(update_fields=["calibration"])
+    with writing(run.pk) as writer:
+        writer.start()
+        writer.progress(done=1)
+        writer.succeed(
+            f"{label}: measured {measured_us / 1000:.3g} ms, version {table.version} predicted "
+            f"{expected / 1000:.3g} ms. Calibrated on {len(points)} networks."
+        )
+    return heir
 
 
 @transaction.atomic
@@ -93,8 +214,11 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
         version=version,
         space_id=str(space.get("id", ""))[:16],
         space_name=str(space.get("name", "") or "imported")[:80],
-        operator_keys=[entry.key for entry in table.entries if Operator.knows(entry.key)],
+        source=LatencyTable.Source.FILE,
+        operator_keys=(known := [entry.key for entry in table.entries if Operator.knows(entry.key)]),
+        operator_count=len(known),
         networks=[],
+        quality=facts.get("quality"),
         provenance={
             **(facts.get("provenance") or {}),
             "imported from": name[:200],
@@ -118,8 +242,7 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
         CalibrationPoint(
             table=found,
             label=point["label"][:80],
-            summed_us=point["summed_us"],
-            measured_us=point["measured_us"],
+            **{name: point[name] for name in POINT_FIELDS if name in point},
         )
         for point in facts.get("points", [])
     )
@@ -134,7 +257,7 @@ def table_file(table: LatencyTable) -> TableFile:
     """A table as a file holds it, with everything that JSON lines keep."""
     device = table.device
     entries = tuple(
-        Entry(row.measurement, tuple(row.samples_us), row.original) for row in table.entries.order_by("key")
+        Entry(row.measurement, tuple(row.samples_us), row.original) for row in table.rows.order_by("key")
     )
     facts = {
         "device": {
@@ -143,20 +266,11 @@ def table_file(table: LatencyTable) -> TableFile:
         },
         "space": {"id": table.space_id, "name": table.space_name},
         "provenance": table.provenance,
-        "calibration": finite(table.calibration) if table.calibration else None,
+        "calibration": table.calibration,
         "points": [point.as_json() for point in table.points.all()],
+        "quality": table.quality,
     }
     return TableFile("jsonl", entries, facts)
-
-
-def pack_network(layers: Sequence[Layer]) -> list[list[Any]]:
-    """A lowered network as JSON: a list of [name, operator key, inputs]."""
-    return [[layer.name, layer.operator.key, list(layer.inputs)] for layer in layers]
-
-
-def unpack_network(packed: Sequence[Sequence[Any]]) -> tuple[Layer, ...]:
-    """The inverse of `pack_network`."""
-    return tuple(Layer(name, Operator.parse(key), tuple(inputs)) for name, key, inputs in packed)
 
 
 def this_machine(owner: Any, threads: int = 1) -> Device:

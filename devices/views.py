@@ -60,9 +60,10 @@ def device_new(request: HttpRequest) -> HttpResponse:
 @require_GET
 def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
     table = get_object_or_404(
-        LatencyTable.objects.owned_by(request.user).select_related("device", "run"), pk=table_id
+        LatencyTable.objects.owned_by(request.user).select_related("device", "run", "basis"), pk=table_id
     )
-    found = queries.entries(table, contains=request.GET.get("q", ""), sort=request.GET.get("sort", "key"))
+    chosen = {name: request.GET.get(name, "") for name in ("q", "sort", "from")}
+    found = queries.entries(table, contains=chosen["q"], sort=chosen["sort"], known_from=chosen["from"])
     points = queries.calibration_points(table)
     imported = table.provenance.get("imported from")
     context: dict[str, Any] = {
@@ -75,7 +76,9 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "points": points,
         "calibration": table.calibration,
         "imported": imported,
-        "draws": bool(table.calibration or not imported),
+        "draws": bool(points or table.source in (table.Source.WORKER, table.Source.AGENT)),
+        "joined": queries.joined(points),
+        "quality": table.quality,
         "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],
         "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
         "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},

@@ -1,27 +1,17 @@
-"""The clock: interleaved rounds in random order, so that no disturbance hits one operator alone.
-
-A timing is the mean of a short loop of calls, long enough for the timer's resolution. Each visit drops the
-calls that warm caches and the engine's specialisation up.
-"""
+"""Frozen kernels of operators and of whole networks, ready for the clock (devices.timing)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import perf_counter_ns
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from devices.operators import Operator
-from devices.profiling.kernels import build_kernel, channels_last, example_inputs
+from devices.operators import Layer, Operator
+from devices.profiling.kernels import build_inference_network, build_kernel, channels_last, example_inputs
 from devices.profiling.torchscript import freeze
-
-WARM_UP = 3
-TIMINGS = 5
-LOOP_NS = 100_000
-
-Timed = Callable[[], object]
+from devices.timing import Timed, time_call, time_in_rounds
 
 
 class OperatorBench:
@@ -55,7 +45,7 @@ class OperatorBench:
                 self._inputs[shape] = example_inputs(operator, self.batch_size, self._generator)
             inputs = self._inputs[shape]
             kernel = channels_last(build_kernel(operator).eval())
-            self._calls[operator.key] = bind(freeze(kernel, *inputs), inputs)
+            self._calls[operator.key] = bind(freeze(kernel, *inputs, check=False), inputs)
         return self._calls[operator.key]
 
 
@@ -64,38 +54,19 @@ def bind(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> Timed:
     return lambda: module(*inputs)
 
 
-def time_call(call: Timed, timings: int = TIMINGS) -> list[float]:
-    """Repeated timings of a call in microseconds, after a warm-up; short calls are looped."""
-    for _ in range(WARM_UP):
-        call()
-    begun = perf_counter_ns()
-    call()
-    loops = max(1, LOOP_NS // max(perf_counter_ns() - begun, 1))
-    found = []
-    for _ in range(timings):
-        begun = perf_counter_ns()
-        for _ in range(loops):
-            call()
-        found.append((perf_counter_ns() - begun) / loops / 1000.0)
-    return found
+def network_calls(networks: Sequence[Sequence[Layer]], batch_size: int) -> list[Timed]:
+    """Frozen whole networks with random weights and images, each a call without arguments."""
+    calls = []
+    for index, layers in enumerate(networks):
+        images = example_inputs(layers[0].operator, batch_size, torch.Generator().manual_seed(index))
+        network = freeze(build_inference_network(layers, seed=index), *images, check=False)
+        calls.append(bind(network, images))
+    return calls
 
 
 def time_networks(
-    networks: Sequence[Timed],
-    *,
-    rounds: int,
-    rng: np.random.Generator,
-    on_round: Callable[[], object] | None = None,
+    networks: Sequence[Timed], *, rounds: int, seed: int, on_round: Callable[[], object] | None = None
 ) -> list[list[float]]:
-    """Timings in microseconds of whole networks, each a call without arguments, in interleaved rounds.
-
-    on_round is called after each round and may raise to stop.
-    """
-    found: list[list[float]] = [[] for _ in networks]
+    """`time_in_rounds` without torch's bookkeeping for gradients."""
     with torch.inference_mode():
-        for _ in range(rounds):
-            for index in rng.permutation(len(networks)):
-                found[int(index)] += time_call(networks[int(index)])
-            if on_round is not None:
-                on_round()
-    return found
+        return time_in_rounds(networks, rounds=rounds, seed=seed, on_round=on_round)

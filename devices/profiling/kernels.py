@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from devices.operators import Layer, Operator
+from devices.profiling.weights import patterned
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6}
 
@@ -87,17 +88,18 @@ def channels_last(module: nn.Module) -> nn.Module:
 
 
 class InferenceNetwork(nn.Module):
-    """A whole lowered network of kernels."""
+    """A whole lowered network of kernels. A layer's input -1 is the first image, -2 the second."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
         self.kernels = nn.ModuleList(build_kernel(layer.operator) for layer in layers)
         self.sources = [layer.inputs for layer in layers]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, *images: Tensor) -> Tensor:
         outputs: list[Tensor] = []
         for kernel, sources in zip(self.kernels, self.sources, strict=True):
-            outputs.append(kernel(*(images if index < 0 else outputs[index] for index in sources)))
+            inputs = (images[-index - 1] if index < 0 else outputs[index] for index in sources)
+            outputs.append(kernel(*inputs))
         return outputs[-1]
 
 
@@ -106,3 +108,11 @@ def build_inference_network(layers: Sequence[Layer], seed: int = 0) -> nn.Module
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return channels_last(InferenceNetwork(layers).eval())
+
+
+def with_pattern(module: nn.Module) -> nn.Module:
+    """The module with weights that repeat a short random pattern, so that its file compresses well."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.from_numpy(patterned(tuple(parameter.shape))))
+    return module

@@ -10,7 +10,11 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured of one operator, in microseconds. Raises ValueError for times that cannot be."""
+    """What is known of one operator, in microseconds. Raises ValueError for times that cannot be.
+
+    A time that was learned from other operators instead of measured has no repeats, and a deviation: its
+    relative standard deviation.
+    """
 
     key: str
     repeats: int
@@ -18,13 +22,25 @@ class Measurement:
     p10_us: float
     p50_us: float
     p90_us: float
+    deviation: float = 0.0
 
     def __post_init__(self) -> None:
         times = (self.minimum_us, self.p10_us, self.p50_us, self.p90_us)
         if not all(np.isfinite(time) and time > 0 for time in times):
             raise ValueError(f"{self.key}: every time must be a finite number above 0, not {times}.")
-        if self.repeats < 1:
+        if not (np.isfinite(self.deviation) and self.deviation >= 0):
+            raise ValueError(f"{self.key}: a deviation is a finite number from 0 on, not {self.deviation}.")
+        if self.repeats < 1 and not self.is_learned:
             raise ValueError(f"{self.key}: repeats must be at least 1, not {self.repeats}.")
+
+    @property
+    def is_learned(self) -> bool:
+        return self.deviation > 0
+
+    @classmethod
+    def learned(cls, key: str, time_us: float, deviation: float) -> Measurement:
+        """A time that was not measured, with its relative standard deviation."""
+        return cls(key, 0, time_us, time_us, time_us, time_us, deviation)
 
     @classmethod
     def from_samples(cls, key: str, samples_us: Sequence[float]) -> Measurement:

@@ -29,7 +29,8 @@ class TableForm(SpaceForm):
     """Which space a new table of a device is for."""
 
     space = forms.ChoiceField(
-        help_text="Every distinct operator that any network of this space needs is measured."
+        help_text="Every distinct operator of a small space is measured. Of a large one those that say most "
+        "are, and the others are learned from them and marked."
     )
 
 

@@ -20,7 +20,7 @@ from search.predictors import all_alike
 from search.queries import usable_predictors
 from search.services.catalogue import small_presets, space_for
 from search.services.predictors import FEWEST_SAMPLES
-from search.spaces import ACCURACY_UNITS
+from search.spaces import ACCURACY_UNITS, PRESETS
 from search.training import datasets
 
 
@@ -36,8 +36,12 @@ class NamedForm(forms.Form):
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        choice_field(self, "space").choices = [(name, name) for name in small_presets()]
+        choice_field(self, "space").choices = [(name, name) for name in self.presets()]
         choice_field(self, "dataset").choices = [(known.name, known.label) for known in datasets.available()]
+
+    def presets(self) -> list[str]:
+        """Names of the presets to choose from."""
+        return small_presets()
 
     def clean_name(self) -> str:
         return unused_name(Predictor.objects.filter(owner=self.owner), self.cleaned_data["name"], "predictor")
@@ -126,6 +130,9 @@ class PredictorImportForm(NamedForm):
         (-1e-9, 1.0),
         help_text="CSV: a column for every hyperparameter, and accuracy (0 to 1) or accuracy_percent.",
     )
+
+    def presets(self) -> list[str]:
+        return [*small_presets(), *(name for name in PRESETS if name not in small_presets())]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

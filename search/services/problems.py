@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -56,19 +57,24 @@ class DeviceLatency:
     summed_us: CompiledCost
     calibration: Calibration
     operator_us: Callable[[Operator], float]
+    learned_us: CompiledCost | None = None
 
     def quantiles(self, population: IntArray, probability: float) -> FloatArray:
-        return self.calibration.quantiles_us(self.summed_us(population), probability) / 1000.0
+        summed, learned = self.summed_us(population), self._learned(population, probability)
+        return self.calibration.quantiles_us(summed, probability, learned) / 1000.0
 
     def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
-        ends = [self.calibration.interval_us(summed, LEVEL) for summed in self.summed_us(population)]
-        low, high = np.array(ends).reshape(len(population), 2).T / 1000.0
-        return low, high
+        summed, learned = self.summed_us(population), self._learned(population, LEVEL)
+        low, high = self.calibration.interval_us(summed, LEVEL, learned)
+        return low / 1000.0, high / 1000.0
 
     def chances(self, population: IntArray) -> FloatArray:
-        allowed = 1000.0 * self.limit.maximum
-        sums = self.summed_us(population)
-        return np.array([self.calibration.probability_within(summed, allowed) for summed in sums])
+        allowed, learned = 1000.0 * self.limit.maximum, self._learned(population, LEVEL)
+        return self.calibration.probability_within(self.summed_us(population), allowed, learned)
+
+    def _learned(self, population: IntArray, probability: float) -> FloatArray | float:
+        """How much of each sum is uncertain, which the middle of the prediction does not ask for."""
+        return 0.0 if self.learned_us is None or probability == 0.5 else self.learned_us(population)
 
 
 @dataclass(frozen=True)
@@ -220,7 +226,13 @@ def device_latency(space: SearchSpace, table: LatencyTable, limit_ms: float) -> 
     cover the space."""
     operators = covering(space, table)
     limit = Limit(f"latency on {table.device.name}", limit_ms, "ms")
-    return DeviceLatency(limit, space.compile(operators.cost_us), operators.calibration, operators.cost_us)
+    return DeviceLatency(
+        limit=limit,
+        summed_us=space.compile(operators.cost_us),
+        calibration=operators.calibration,
+        operator_us=operators.cost_us,
+        learned_us=space.compile(operators.learned_us) if operators.holds_learned else None,
+    )
 
 
 def device_energy(space: SearchSpace, energy: EnergyPredictor, limit_mj: float) -> DeviceEnergy:
@@ -263,9 +275,9 @@ def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0
 
     Raises ValueError, saying how much is missing, when the table does not cover the space.
     """
-    summed, calibration = compile_table(space, table)
-    ends = np.array([summed.least()[0], summed.greatest()[0]])
-    least, greatest = calibration.quantiles_us(ends, confidence) / 1000.0
+    latency = device_latency(space, table, math.inf)
+    ends = np.array([latency.summed_us.least()[1], latency.summed_us.greatest()[1]], dtype=np.int64)
+    least, greatest = latency.quantiles(ends, confidence)
     return float(least), float(greatest)
 
 
@@ -283,7 +295,7 @@ def covering(space: SearchSpace, table: LatencyTable) -> OperatorTable:
     if coverage.missing:
         raise ValueError(
             f"{table} lacks {len(coverage.missing)} of the {coverage.total} operators of {space.name}. "
-            "Build a table for this space first."
+            "Its page offers to measure or to interpolate them."
         )
     return operators
 

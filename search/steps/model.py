@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile, File
 from devices.runs.models import Run, Step
 from devices.runs.steps import ClaimedStep, StepFailedError
 from search.models import Epoch, TrainedModel
+from search.services.tables import calibrate_with
 from search.training import datasets
 from search.training.card import model_card, wilson_interval
 from search.training.export import export_torchscript
@@ -154,6 +155,9 @@ def _offer(
                 "max_difference": found.max_difference,
             },
         )
+        if joined := calibrate_with(model, 1000.0 * (found.latency_ms - found.preprocessing_ms)):
+            text = f"Its latency joined the calibration: latency table {joined.version}."
+            writer.event("log", {"level": "info", "text": text})
         writer.progress(done=writer.run.total)
         writer.succeed(f"{100 * found.accuracy:.2f} % on test images, {found.latency_ms:.3g} ms.")
 

@@ -145,9 +145,7 @@ def _time(
     chosen = np.resize(np.arange(len(arrays), dtype=np.int64), batch_size)
     batch = resize(as_tensor(arrays[chosen]), preprocessing.resolution).contiguous()
     alone = freeze(Preprocess(preprocessing), batch)
-    whole, part = time_networks(
-        [bind(module, (batch,)), bind(alone, (batch,))], rounds=ROUNDS, rng=np.random.default_rng(0)
-    )
+    whole, part = time_networks([bind(module, (batch,)), bind(alone, (batch,))], rounds=ROUNDS, seed=0)
     return whole, part
 
 

@@ -371,4 +371,7 @@ def test_quick_start_without_a_browser_prints_the_path_of_a_verified_file(
     assert Path(said[-1]).is_file()
     assert "Test accuracy" in said[-2]
     assert QuickStart.objects.get().run.status == Run.Status.SUCCEEDED
-    assert LatencyTable.objects.get().run.parent == QuickStart.objects.get().run
+    built, joined = LatencyTable.objects.order_by("version")
+    assert built.run.parent == QuickStart.objects.get().run
+    assert joined.basis == built
+    assert joined.points.exclude(expected_us=None).count() == 1

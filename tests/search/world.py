@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -100,7 +99,8 @@ def table_of(
             entry.add([slower * (5 + entry.operator.multiply_adds / 1e4)] * 5)
         TableEntry.objects.bulk_create(entries)
         sums = np.linspace(50, 500, 10)
-        table.calibration = asdict(calibrate(sums, 0.8 * sums + 3 + np.arange(10) % 2))
+        table.calibration = calibrate(sums, 0.8 * sums + 3 + np.arange(10) % 2).to_json()
+        table.position = {"phase": "done"}
         table.save()
         finish(table.run)
     table.refresh_from_db()

@@ -11,6 +11,7 @@ from devices.tables.measurement import Measurement
 
 SHORTEST_US, LONGEST_US = 1e-3, 6e7  # a nanosecond and a minute: no operator is outside
 LONGEST_KEY = 500
+WIDEST = 10.0  # relative standard deviation of a learned time
 REPORTED = 20
 
 
@@ -68,6 +69,7 @@ class Collector:
         repeats: Any,
         *,
         samples_us: Any = (),
+        deviation: Any = 0.0,
         original: Mapping[str, Any] | None = None,
     ) -> None:
         """Takes one operator in; times_us has minimum_us, p10_us, p50_us and p90_us."""
@@ -75,7 +77,7 @@ class Collector:
         if self._rows > self.most_rows:
             raise FormatError([f"The file has more than {self.most_rows} operators, which is too many."])
         try:
-            entry = _entry(key, times_us, repeats, samples_us, original)
+            entry = _entry(key, times_us, repeats, samples_us, deviation, original)
         except ValueError as error:
             self.problem(line, str(error))
             return
@@ -94,7 +96,12 @@ class Collector:
 
 
 def _entry(
-    key: str, times_us: Mapping[str, Any], repeats: Any, samples_us: Any, original: Mapping[str, Any] | None
+    key: str,
+    times_us: Mapping[str, Any],
+    repeats: Any,
+    samples_us: Any,
+    deviation: Any,
+    original: Mapping[str, Any] | None,
 ) -> Entry:
     if not key.strip() or not key.isprintable():
         raise ValueError("the operator has no readable name")
@@ -103,13 +110,17 @@ def _entry(
     times = {name: microseconds(name, value) for name, value in times_us.items()}
     if list(times.values()) != sorted(times.values()):
         raise ValueError("minimum, p10, p50 and p90 must not fall")
+    spread = number("deviation", deviation)
+    if not 0.0 <= spread <= WIDEST:
+        raise ValueError(f"deviation is {str(deviation)[:30]}, not a number from 0 to {WIDEST:g}")
     count = number("repeats", repeats)
-    if count != int(count) or not 1 <= count <= 1e9:
-        raise ValueError(f"repeats is {str(repeats)[:30]}, not a whole number from 1 on")
+    fewest = 0 if spread else 1  # what was learned was not measured
+    if not math.isfinite(count) or count != int(count) or not fewest <= count <= 1e9:
+        raise ValueError(f"repeats is {str(repeats)[:30]}, not a whole number from {fewest} on")
     if not isinstance(samples_us, list | tuple):
         raise ValueError("samples_us is no list")
     samples = tuple(microseconds("a sample", value) for value in samples_us)
-    return Entry(Measurement(key, int(count), **times), samples, original)
+    return Entry(Measurement(key, int(count), **times, deviation=spread), samples, original)
 
 
 def microseconds(name: str, value: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ def read(text: str, most_rows: int) -> TableFile:
             times,
             record.get("repeats"),
             samples_us=record.get("samples_us", []),
+            deviation=record.get("deviation", 0.0),
             original=_original(record),
         )
     if not collector.facts:
@@ -74,12 +76,14 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("device", "space", "provenance", "calibration"):
         if not isinstance(header.get(name, {}), dict | None):
             raise FormatError([f"Line 1: {name} is no object."])
+    if not _is_quality(header.get("quality")):
+        raise FormatError(["Line 1: quality must be a list of label, measured and error."])
     points = header.get("points", [])
     if not isinstance(points, list) or not all(_is_point(point) for point in points):
         raise FormatError(["Line 1: points must be a list of label, summed_us and measured_us above 0."])
     if header.get("calibration") is not None:
         try:
-            calibration = Calibration(**header["calibration"])
+            calibration = Calibration.from_json(header["calibration"])
             if not (calibration.scale > 0 and calibration.residual >= 0 and calibration.networks >= 0):
                 raise ValueError
             calibration.latency_us(1.0)
@@ -88,13 +92,34 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
     return dict(header)
 
 
+def _is_quality(quality: Any) -> bool:
+    return quality is None or (
+        isinstance(quality, list)
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("label"), str)
+            and all(isinstance(one.get(name), int | float) for name in ("measured", "error"))
+            for one in quality
+        )
+    )
+
+
 def _is_point(point: Any) -> bool:
     if not isinstance(point, dict):
         return False
-    times = [point.get("summed_us"), point.get("measured_us")]
+    times = [point.get("summed_us"), point.get("measured_us"), 1.0 + _learned(point)]
+    if point.get("expected_us") is not None:
+        times.append(point["expected_us"])
     return isinstance(point.get("label"), str) and all(
         isinstance(time, int | float) and not isinstance(time, bool) and 0 < time < 1e12 for time in times
     )
+
+
+def _learned(point: dict[str, Any]) -> float:
+    """NaN, which no check lets pass, unless it is a number from 0 on."""
+    learned = point.get("learned_us", 0.0)
+    usable = isinstance(learned, int | float) and not isinstance(learned, bool) and learned >= 0
+    return float(learned) if usable else math.nan
 
 
 def write(table: TableFile) -> Iterator[str]:
@@ -104,6 +129,8 @@ def write(table: TableFile) -> Iterator[str]:
         measured = entry.measurement
         record: dict[str, Any] = {"key": measured.key, "repeats": measured.repeats}
         record |= {name: getattr(measured, name) for name in TIMES} | {"samples_us": list(entry.samples_us)}
+        if measured.is_learned:
+            record["deviation"] = measured.deviation
         if entry.original is not None:
             record["original"] = entry.original
         yield json.dumps(record) + "\n"

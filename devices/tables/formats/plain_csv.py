@@ -12,6 +12,7 @@ VERSION = 1
 MARK = "# chamnet-latency-table"
 TIMES = ("minimum_us", "p10_us", "p50_us", "p90_us")
 COLUMNS = ("key", "repeats", *TIMES)
+LEARNED = "deviation"  # a column only where some operators were learned, empty for those that were not
 
 
 def read(text: str, most_rows: int) -> TableFile:
@@ -32,7 +33,9 @@ def read(text: str, most_rows: int) -> TableFile:
                 continue
             values = dict(zip(header, row, strict=True))
             times = {name: values[name] for name in TIMES}
-            collector.add(rows.line_num, values["key"], times, values["repeats"])
+            collector.add(
+                rows.line_num, values["key"], times, values["repeats"], deviation=values.get(LEARNED) or 0.0
+            )
     except csv.Error as error:
         raise FormatError([f"Line {rows.line_num}: this is no CSV ({error})."]) from error
     return collector.finish()
@@ -62,10 +65,12 @@ def write(table: TableFile) -> Iterator[str]:
     yield f"{MARK} version {VERSION} unit us\n"
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    learned = any(entry.measurement.is_learned for entry in table.entries)
+    writer.writerow([*COLUMNS, LEARNED] if learned else COLUMNS)
     for entry in table.entries:
         measured = entry.measurement
-        writer.writerow([measured.key, measured.repeats, *(repr(getattr(measured, name)) for name in TIMES)])
+        row = [measured.key, measured.repeats, *(repr(getattr(measured, name)) for name in TIMES)]
+        writer.writerow([*row, repr(measured.deviation) if measured.is_learned else ""] if learned else row)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

@@ -53,22 +53,19 @@ def test_noise_shows_as_residual_and_intervals_hold_about_as_often_as_they_say()
     assert found.residual == pytest.approx(0.05, rel=0.4)
     fresh = rng.uniform(100, 1000, 2000)
     measured_us = (0.8 * fresh + 20) * (1 + 0.05 * rng.standard_normal(2000))
-    inside = [
-        low <= value <= high
-        for x, value in zip(fresh, measured_us, strict=True)
-        for low, high in [found.interval_us(x, 0.9)]
-    ]
-    assert 0.82 <= np.mean(inside) <= 0.98
+    low, high = found.interval_us(fresh, 0.9)
+    assert 0.82 <= np.mean((low <= measured_us) & (measured_us <= high)) <= 0.98
 
 
 def test_the_chance_to_meet_a_limit_grows_with_the_limit() -> None:
     found = calibrate([100, 200, 300, 400, 500], [90, 170, 265, 330, 420])
-    chances = [found.probability_within(250, limit) for limit in (150, 200, 215, 240, 400)]
+    network = np.array([250.0])
+    chances = [found.probability_within(network, limit).item() for limit in (150, 200, 215, 240, 400)]
     assert chances == sorted(chances)
     assert chances[0] < 0.05 < 0.95 < chances[-1]
-    low, high = found.interval_us(250, 0.9)
-    assert found.probability_within(250, high) == pytest.approx(0.95, abs=1e-6)
-    assert found.probability_within(250, low) == pytest.approx(0.05, abs=1e-6)
+    low, high = found.interval_us(network, 0.9)
+    assert found.probability_within(network, high.item()) == pytest.approx(0.95, abs=1e-6)
+    assert found.probability_within(network, low.item()) == pytest.approx(0.05, abs=1e-6)
 
 
 def test_a_quantile_is_the_limit_that_is_met_with_its_probability() -> None:
@@ -76,7 +73,9 @@ def test_a_quantile_is_the_limit_that_is_met_with_its_probability() -> None:
     summed = np.array([120.0, 250.0, 480.0])
     for probability in (0.5, 0.8, 0.95):
         limits = found.quantiles_us(summed, probability)
-        chances = [found.probability_within(one, limit) for one, limit in zip(summed, limits, strict=True)]
+        chances = [
+            found.probability_within(summed[i : i + 1], limit).item() for i, limit in enumerate(limits)
+        ]
         assert chances == pytest.approx([probability] * 3)
     assert found.quantiles_us(summed, 0.5).tolist() == [found.latency_us(one) for one in summed]
 
@@ -99,7 +98,37 @@ def test_values_that_do_not_pair_are_refused(summed: list[float], measured_us: l
 def test_no_offset_makes_a_latency_negative() -> None:
     found = Calibration(1.0, -500.0, 0.1, 10, 0.1, 0.1)
     assert found.latency_us(100) > 0
-    assert found.interval_us(100)[0] >= 0
+    assert found.interval_us(np.array([100.0]))[0].item() >= 0
+
+
+def test_learned_operators_widen_the_interval_beyond_what_the_calibration_saw() -> None:
+    rng = np.random.default_rng(0)
+    summed = rng.uniform(100, 1000, 20)
+    measured_us = summed * (1 + 0.02 * rng.standard_normal(20))
+    network = np.array([500.0])
+
+    def width(found: Calibration, learned_us: float) -> float:
+        low, high = found.interval_us(network, 0.95, np.array([learned_us]))
+        return (high - low).item()
+
+    plain, used_to_it = calibrate(summed, measured_us), calibrate(summed, measured_us, 0.05 * summed)
+    assert width(plain, 0.0) < width(plain, 25.0) < width(plain, 50.0)
+    assert width(used_to_it, 25.0) == pytest.approx(width(plain, 0.0))
+    assert width(used_to_it, 50.0) > 1.5 * width(plain, 0.0)
+    assert plain.quantiles_us(network, 0.5, np.array([50.0])) == plain.quantiles_us(network, 0.5)
+    limit = 1.1 * plain.latency_us(500.0)
+    assert plain.probability_within(network, limit, 50.0) < plain.probability_within(network, limit)
+
+
+def test_what_was_learned_is_told_from_what_was_measured() -> None:
+    first, second = LAYERS[0].operator, LAYERS[1].operator
+    table = OperatorTable([measured(first, 10.0), Measurement.learned(second.key, 20.0, 0.1)])
+    assert (table.is_learned(first), table.is_learned(second)) == (False, True)
+    assert (table.learned_us(first), table.learned_us(second)) == (0.0, pytest.approx(2.0))
+    found = table.coverage([first, second])
+    assert (found.covered, found.learned, found.missing) == (2, 1, ())
+    with pytest.raises(ValueError, match="repeats"):
+        Measurement("a", 0, 1.0, 1.0, 1.0, 1.0)
 
 
 def test_a_network_costs_the_sum_of_its_operators() -> None:

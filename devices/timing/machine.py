@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
-def describe_machine() -> dict[str, object]:
-    """Processor, clock governor, temperature where readable, load and versions. None means not readable."""
+def describe_machine(engine: str, threads: int) -> dict[str, object]:
+    """Processor, clock governor, temperature where readable, load and versions. None means not readable.
+
+    `engine` is the name and version of what executes the operators, with so many threads.
+    """
     temperature = _read(THERMAL)
     return {
         "processor": _processor(),
@@ -22,10 +25,35 @@ def describe_machine() -> dict[str, object]:
         "governor": _read(CPU / "scaling_governor"),
         "temperature_celsius": float(temperature) / 1000 if temperature else None,
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "threads": torch.get_num_threads(),
-        "engine": f"TorchScript, torch {torch.__version__}",
+        "threads": threads,
+        "pinned_to_cores": _cores_for(threads),
+        "engine": engine,
         "python": platform.python_version(),
     }
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Keeps this process to as many cores as it has threads, where the system can; all again afterwards.
+
+    The last cores are taken: the first one serves most interrupts.
+    """
+    cores = _cores_for(threads)
+    if cores is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _cores_for(threads: int) -> list[int] | None:
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    return sorted(os.sched_getaffinity(0))[-threads:]
 
 
 def _processor() -> str:

@@ -1,79 +1,20 @@
-"""Devices, and the versions of their latency tables."""
+"""The versions of devices' latency tables."""
 
 from __future__ import annotations
 
 import uuid
+import zlib
+from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from devices.models.devices import Device
 from devices.operators import Operator
 from devices.runs.models import Run
 from devices.tables import Calibration, Measurement, OperatorTable
-
-
-class DeviceQuerySet(models.QuerySet["Device"]):
-    def owned_by(self, user: Any) -> DeviceQuerySet:
-        return self.filter(owner=user)
-
-
-class Device(models.Model):
-    """Hardware together with what runs on it: the same network is another device under another engine."""
-
-    class Kind(models.TextChoices):
-        MOBILE_CPU = "mobile-cpu", "Mobile CPU"
-        DSP = "dsp", "DSP"
-        GPU = "gpu", "GPU"
-        SERVER_CPU = "server-cpu", "Server CPU"
-        MICROCONTROLLER = "microcontroller", "Microcontroller"
-        OTHER = "other", "Other"
-
-    class Engine(models.TextChoices):
-        TORCHSCRIPT = "torchscript", "TorchScript"
-        ONNX_RUNTIME = "onnxruntime", "ONNX Runtime"
-        EXTERNAL = "external", "External"
-
-    class DataType(models.TextChoices):
-        FLOAT32 = "float32", "float32"
-        FLOAT16 = "float16", "float16"
-        INT8 = "int8", "int8"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices")
-    name = models.CharField(max_length=80)
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    engine = models.CharField(max_length=16, choices=Engine.choices)
-    data_type = models.CharField(max_length=8, choices=DataType.choices)
-    threads = models.PositiveIntegerField()
-    batch_size = models.PositiveIntegerField()
-    note = models.TextField(blank=True, default="")
-    is_this_machine = models.BooleanField(
-        default=False, help_text="Its workers run on the device itself, so they can measure it."
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-
-    objects = DeviceQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="device_name_per_owner")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def get_absolute_url(self) -> str:
-        return reverse("device", args=[self.pk])
-
-    @property
-    def can_be_measured_here(self) -> bool:
-        return (
-            self.is_this_machine
-            and self.engine == self.Engine.TORCHSCRIPT
-            and self.data_type == self.DataType.FLOAT32
-        )
 
 
 class LatencyTableQuerySet(models.QuerySet["LatencyTable"]):
@@ -87,14 +28,33 @@ class LatencyTableQuerySet(models.QuerySet["LatencyTable"]):
 class LatencyTable(models.Model):
     """One version of a device's measurements. Never edited: measuring again makes the next version."""
 
+    class Source(models.TextChoices):
+        WORKER = "worker", "This installation's workers"
+        AGENT = "agent", "An agent on the device"
+        FILE = "file", "An imported file"
+        TABLE = "table", "Another version"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="tables")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="table")
     version = models.PositiveIntegerField()
     space_id = models.CharField(max_length=16)
     space_name = models.CharField(max_length=80)
-    operator_keys = models.JSONField(help_text="What the space needs, sorted.")
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.WORKER)
+    basis = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.RESTRICT,
+        related_name="heirs",
+        help_text="The version whose operators it shares: only its calibration is newer.",
+    )
+    operator_keys = models.JSONField(help_text="What is timed, in the order in which it was chosen.")
+    operator_count = models.PositiveIntegerField(default=0, help_text="How many the space needs.")
     networks = models.JSONField(help_text="Whole networks to calibrate on: lists of [name, key, inputs].")
+    network_samples_us = models.JSONField(default=list, help_text="Their timings so far, a list a network.")
+    position = models.JSONField(default=dict, help_text="What is measured now: see devices.measuring.")
+    number = models.PositiveIntegerField(default=0, help_text="Of what is measured now; it only grows.")
+    quality = models.JSONField(null=True, help_text="Of learned operators: label, measured, error a family.")
     provenance = models.JSONField(default=dict, help_text="The machine and software as found when measuring.")
     calibration = models.JSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -113,8 +73,35 @@ class LatencyTable(models.Model):
 
     def load(self) -> OperatorTable:
         """The measurements with their calibration, ready for look-ups."""
-        calibration = Calibration(**self.calibration) if self.calibration else None
-        return OperatorTable((entry.measurement for entry in self.entries.all()), calibration)
+        calibration = Calibration.from_json(self.calibration) if self.calibration else None
+        return OperatorTable(self.measurements(), calibration)
+
+    def measurements(self) -> list[Measurement]:
+        fields = ("key", "repeats", "minimum_us", "p10_us", "p50_us", "p90_us", "deviation")
+        return [Measurement(*row) for row in self.rows.values_list(*fields)]
+
+    @property
+    def rows(self) -> models.QuerySet[TableEntry]:
+        """The operators, its own or those of the version it is based on."""
+        return (self.basis or self).entries.all()
+
+
+class TableScope(models.Model):
+    """Every operator that a table's space needs, where it is more than is timed."""
+
+    table = models.OneToOneField(LatencyTable, on_delete=models.CASCADE, related_name="scope")
+    packed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"operators of {self.table}"
+
+    @staticmethod
+    def pack(keys: Iterable[str]) -> bytes:
+        return zlib.compress("\n".join(keys).encode())
+
+    @property
+    def operators(self) -> list[Operator]:
+        return [Operator.parse(key) for key in zlib.decompress(self.packed).decode().split("\n")]
 
 
 class TableEntry(models.Model):
@@ -130,6 +117,9 @@ class TableEntry(models.Model):
     p10_us = models.FloatField()
     p50_us = models.FloatField()
     p90_us = models.FloatField()
+    deviation = models.FloatField(
+        default=0.0, help_text="Relative standard deviation of a time that was learned; 0 when measured."
+    )
     original = models.JSONField(null=True, help_text="The record of a foreign format it was read from.")
 
     class Meta:
@@ -158,6 +148,7 @@ class TableEntry(models.Model):
             p10_us=self.p10_us,
             p50_us=self.p50_us,
             p90_us=self.p90_us,
+            deviation=self.deviation,
         )
 
     def add(self, samples_us: list[float]) -> None:
@@ -175,6 +166,10 @@ class CalibrationPoint(models.Model):
     label = models.CharField(max_length=80)
     summed_us = models.FloatField()
     measured_us = models.FloatField()
+    expected_us = models.FloatField(
+        null=True, help_text="Of a model that joined later: what the calibration before predicted."
+    )
+    learned_us = models.FloatField(default=0.0, help_text="How much of the sum is uncertain, being learned.")
 
     class Meta:
         ordering = ["measured_us"]
@@ -183,4 +178,5 @@ class CalibrationPoint(models.Model):
         return f"{self.label}: {self.measured_us:.0f} µs"
 
     def as_json(self) -> dict[str, Any]:
-        return {"label": self.label, "summed_us": self.summed_us, "measured_us": self.measured_us}
+        names = ("label", "summed_us", "measured_us", "learned_us", "expected_us")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,1 @@
+"""The program that measures a device, run on the device."""
