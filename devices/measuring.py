@@ -130,7 +130,7 @@ def go_on(writer: RunWriter, table: LatencyTable) -> None:
         writer.then("table.finish", "table.finish", Step.Queue.LIGHT)
     elif table.source == LatencyTable.Source.WORKER:
         writer.then("table.measure", f"table.measure:{table.number}", Step.Queue.LIGHT)
-    else:
+    elif phase == "operators" and table.position["turn"] == 0:
         writer.then("table.prepare", f"table.prepare:{table.number}", Step.Queue.LIGHT)
 
 

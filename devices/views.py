@@ -8,20 +8,23 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from devices import queries, services
+from devices import agents, queries, services
 from devices.forms import DeviceForm, TableImportForm
-from devices.models import Device, LatencyTable
+from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.models import Run
 from devices.runs.views import run_state
 from devices.tables.formats import EXTENSIONS, LABELS, WRITERS, FormatError
 
 ENTRIES_PER_PAGE = 50
+NEW_TOKEN = "new_device_token"  # noqa: S105  (a key of the session, until it was shown)
 NOTICEABLE = 0.05  # share by which an operator must change to be counted
 DRAWN = 4000  # operators that the chart of a comparison draws, those that changed the most
 
@@ -113,6 +116,37 @@ def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "devices/compare.html", context)
+
+
+@require_POST
+def token_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """A new token of a device; the page shown next is the only one that has its text."""
+    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    _, text = DeviceToken.issue(device)
+    request.session[NEW_TOKEN] = text
+    return redirect(f"{device.get_absolute_url()}#agent")
+
+
+@require_POST
+def token_revoke(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Ends a token for good."""
+    rows = DeviceToken.objects.filter(
+        device__in=Device.objects.owned_by(request.user), revoked_at=None
+    ).select_related("device")
+    token = get_object_or_404(rows, pk=token_id)
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    messages.success(request, f"The token …{token.ending} is revoked: agents that use it stop.")
+    return redirect(f"{token.device.get_absolute_url()}#agent")
+
+
+@login_not_required
+@require_GET
+def agent_program(request: HttpRequest) -> HttpResponse:
+    """The agent, to be run on a device. It holds no secret, so nobody has to sign in for it."""
+    response = HttpResponse(agents.agent_program(), content_type="application/zip")
+    response.headers["Content-Disposition"] = 'attachment; filename="chamnet-agent.pyz"'
+    return response
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from devices.agents import agent_program
 from devices.models import Device, LatencyTable
+from devices.views import NEW_TOKEN
 from search.forms.devices import TableForm
 from search.services.catalogue import measurable_spaces
 from search.services.tables import Way, build_table, complete_table, coverage_of
@@ -69,11 +73,28 @@ def _device(request: HttpRequest, device_id: UUID) -> Device:
     return get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
 
 
+def _agent_command(request: HttpRequest, token: str) -> str:
+    """What a person runs on the device."""
+    program = request.build_absolute_uri(reverse("agent-program"))
+    server = request.build_absolute_uri("/").rstrip("/")
+    fetch = f"import urllib.request as r; r.urlretrieve('{program}', 'chamnet-agent.pyz')"
+    return f'python3 -c "{fetch}" && python3 chamnet-agent.pyz --server {server} --token {token}'
+
+
 def _device_page(request: HttpRequest, device: Device, form: TableForm, status: int = 200) -> HttpResponse:
+    tables = list(
+        device.tables.select_related("run").defer("operator_keys", "networks", "network_samples_us")
+    )
+    new_token = request.session.pop(NEW_TOKEN, None)
     context = {
         "object": device,
         "device": device,
-        "tables": device.tables.select_related("run"),
+        "tables": tables,
+        "active": next((table for table in tables if not table.run.is_final), None),
+        "tokens": device.tokens.filter(revoked_at=None),
+        "new_token": new_token,
+        "command": _agent_command(request, new_token or "TOKEN"),
+        "program_sha256": hashlib.sha256(agent_program()).hexdigest(),
         "energies": device.energy_predictors.select_related("run", "space"),
         "table_form": form,
     }
