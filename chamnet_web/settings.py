@@ -179,6 +179,9 @@ LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)
 STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
 
+# A program that prints the joules used so far ("12.3 J") or the power now ("4.5 W") of this machine.
+ENERGY_COMMAND = env.str("ENERGY_COMMAND", "")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

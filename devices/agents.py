@@ -10,9 +10,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from devices import measuring
+from devices import measuring, networks
 from devices.kernels import Packed, identity, input_shapes, known_files, packed_of
-from devices.models import Device, DeviceToken, LatencyTable
+from devices.models import Device, DeviceToken, LatencyTable, NetworkMeasurement
 from devices.runs.models import Run
 from devices.runs.writing import writing
 
@@ -61,6 +61,8 @@ def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
 def next_work(device: Device) -> dict[str, Any]:
     """What an agent of the device measures next, or how long it waits before it asks again."""
     table = open_table(device)
+    if table is None and (row := networks.waiting(device)) is not None:
+        return _one_network(row)
     if table is None:
         return {
             "message": "Nothing to measure: start a table on the device's page.",
@@ -82,6 +84,34 @@ def next_work(device: Device) -> dict[str, Any]:
         "total": table.run.total,
         "items": items,
     }
+
+
+def _one_network(row: NetworkMeasurement) -> dict[str, Any]:
+    """A whole network, measured alone."""
+    items = work_items(row.device, {"network": row.network})
+    if items is None:
+        return {"message": "The server is building the files.", "wait_seconds": 1.0}
+    return {
+        "message": row.run.message,
+        "quantity": row.quantity,
+        "results": reverse("api:take_network", args=[row.pk]),
+        "title": row.run.title,
+        "done": row.run.done,
+        "total": row.run.total,
+        "items": items,
+    }
+
+
+def take_network(
+    token: DeviceToken,
+    row: NetworkMeasurement,
+    values: Mapping[str, Sequence[float]],
+    facts: Mapping[str, Any],
+) -> bool:
+    """Takes the measurements of a whole network in; False when they were. Raises ValueError."""
+    with writing(row.run_id) as writer:
+        writer.start()
+        return networks.record(writer, row, values.get("network", []), _short(facts))
 
 
 def work_items(device: Device, packed: Mapping[str, Packed]) -> list[dict[str, Any]] | None:

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from devices import agents, services
 from devices.forms import MOST_BYTES
-from devices.models import DeviceToken, KernelFile, LatencyTable
+from devices.models import DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 from devices.tables.formats import EXTENSIONS, WRITERS, FormatError, read_table
 
 SEEN_AGAIN_AFTER = timedelta(seconds=5)
@@ -139,6 +139,13 @@ def take_timings(request: HttpRequest, table_id: UUID, number: int, data: Result
     """Takes the timings of an assignment of a table in. Sending them again changes nothing."""
     table = get_object_or_404(LatencyTable, pk=table_id, device=_token(request).device)
     return _counted(lambda: agents.take_timings(_token(request), table, number, data.values))
+
+
+@agent.post("/networks/{network_id}", response={200: Counted, 422: Problem})
+def take_network(request: HttpRequest, network_id: int, data: Results) -> Any:
+    """Takes the measurements of a whole network in. Sending them again changes nothing."""
+    row = get_object_or_404(NetworkMeasurement, pk=network_id, device=_token(request).device)
+    return _counted(lambda: agents.take_network(_token(request), row, data.values, data.facts))
 
 
 @agent.get("/files/{sha256}", response=None)

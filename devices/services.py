@@ -190,6 +190,7 @@ def join_calibration(
             f"{label}: measured {measured_us / 1000:.3g} ms, version {table.version} predicted "
             f"{expected / 1000:.3g} ms. Calibrated on {len(points)} networks."
         )
+    heir.run = writer.run
     return heir
 
 
@@ -250,6 +251,7 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
         writer.start()
         writer.progress(done=len(table.entries))
         writer.succeed(f"{len(table.entries)} operators imported from {name[:200]}.")
+    found.run = writer.run
     return found
 
 

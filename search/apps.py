@@ -33,9 +33,15 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
-                name="energy_predictor",
-                steps={"energy.fit": "search.steps.energy.fit"},
+                name="cost_predictor",
+                steps={
+                    "cost.propose": "search.steps.cost.propose",
+                    "cost.measure": "devices.network_steps.measure",
+                    "cost.prepare": "devices.network_steps.prepare",
+                    "cost.fit": "search.steps.cost.fit",
+                },
                 keeps="The measurements are kept; no predictor is fitted to them.",
+                can_stop_early=True,
             )
         )
         register(

@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 
 from devices.models import LatencyTable
 from devices.runs.models import Run
-from search.models import EnergyPredictor, Predictor, Sample, Search
+from search.models import CostPredictor, Predictor, Sample, Search
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
 
@@ -66,8 +66,13 @@ def usable_tables(owner: Any) -> QuerySet[LatencyTable]:
     return rows.select_related("device")
 
 
-def usable_energies(owner: Any) -> QuerySet[EnergyPredictor]:
-    return EnergyPredictor.objects.owned_by(owner).usable().select_related("device", "space")
+def usable_costs(owner: Any) -> QuerySet[CostPredictor]:
+    return CostPredictor.objects.owned_by(owner).usable().select_related("device", "space")
+
+
+def usable_timings(owner: Any) -> QuerySet[CostPredictor]:
+    """Finished latency predictors over whole networks."""
+    return usable_costs(owner).filter(quantity=CostPredictor.Quantity.LATENCY)
 
 
 def newer_table(table: LatencyTable) -> LatencyTable | None:
@@ -87,7 +92,7 @@ def searches_of_group(search: Search) -> list[Search]:
         return []
     rows = Search.objects.filter(owner=search.owner_id, group=search.group).order_by("created_at")
     return list(
-        rows.select_related("run", "table__device").prefetch_related(
-            "candidates", "further_limits__table__device", "further_limits__energy__device"
+        rows.select_related("run", "table__device", "timing__device").prefetch_related(
+            "candidates", "further_limits__table__device", "further_limits__cost__device"
         )
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import energy, models, overview, predictors, searches, tables
+from search.views import costs, models, overview, predictors, searches, tables
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -11,10 +11,10 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", overview.run_page, name="run"),
     path("devices/<uuid:device_id>/", tables.device_page, name="device"),
     path("devices/<uuid:device_id>/tables/new/", tables.table_new, name="table-new"),
-    path("devices/<uuid:device_id>/energy/new/", energy.energy_new, name="energy-new"),
+    path("devices/<uuid:device_id>/costs/new/", costs.cost_new, name="cost-new"),
     path("tables/<uuid:table_id>/spaces/", tables.table_spaces, name="table-spaces"),
     path("tables/<uuid:table_id>/complete/", tables.table_complete, name="table-complete"),
-    path("energy/<uuid:energy_id>/", energy.energy_page, name="energy"),
+    path("costs/<uuid:cost_id>/", costs.cost_page, name="cost"),
     path("predictors/", predictors.predictor_list, name="predictors"),
     path("predictors/new/", predictors.predictor_new, name="predictor-new"),
     path("predictors/import/", predictors.predictor_import, name="predictor-import"),

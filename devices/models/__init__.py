@@ -1,9 +1,10 @@
-"""Devices, the versions of their latency tables, and their agents."""
+"""Devices, the versions of their latency tables, their agents, and networks to be measured."""
 
 from __future__ import annotations
 
 from devices.models.agents import DeviceToken, KernelFile
 from devices.models.devices import Device
+from devices.models.networks import NetworkMeasurement
 from devices.models.tables import CalibrationPoint, LatencyTable, TableEntry, TableScope
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "DeviceToken",
     "KernelFile",
     "LatencyTable",
+    "NetworkMeasurement",
     "TableEntry",
     "TableScope",
 ]

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from django import forms
 
 from devices.models import LatencyTable
 from search.forms.fields import choice_field, recipe_choices, seed_field, unused_name
-from search.models import EnergyPredictor, Predictor, Search
-from search.queries import usable_energies, usable_predictors, usable_tables
+from search.models import CostPredictor, Predictor, Search
+from search.queries import usable_costs, usable_predictors, usable_tables, usable_timings
 from search.services.problems import latency_range
 from search.services.searches import FurtherLimit, device_name, per_device
 from search.spaces import SearchSpace
+
+
+def _is_energy(one: LatencyTable | CostPredictor) -> bool:
+    return isinstance(one, CostPredictor) and one.quantity == CostPredictor.Quantity.ENERGY
+
+
+class LatencySourceField(forms.ChoiceField):
+    """A table or a latency predictor over whole networks, by its id."""
+
+    def offer(self, tables: Iterable[LatencyTable], timings: Iterable[CostPredictor]) -> None:
+        """Sets what can be chosen; with one thing only there is nothing to choose."""
+        groups = [(one.pk, one) for one in tables], [(one.pk, one) for one in timings]
+        self.known: dict[str, LatencyTable | CostPredictor] = {str(pk): one for g in groups for pk, one in g}
+        tables_, timings_ = [[(str(pk), str(one)) for pk, one in group] for group in groups]
+        self.choices = [*tables_, *([("From whole networks", timings_)] if timings_ else [])]
+        if len(self.known) == 1:
+            self.initial = next(iter(self.known))
+        else:
+            self.choices = [("", "---------"), *self.choices]
+
+    def clean(self, value: Any) -> LatencyTable | CostPredictor:
+        return self.known[super().clean(str(value) if value else value)]
 
 
 class LimitForm(forms.Form):
@@ -23,15 +45,15 @@ class LimitForm(forms.Form):
     maximum = forms.FloatField(label="At most", required=False, min_value=1e-6, help_text="In ms or mJ.")
 
     def __init__(
-        self, *args: Any, choices: Mapping[str, LatencyTable | EnergyPredictor], **kwargs: Any
+        self, *args: Any, choices: Mapping[str, LatencyTable | CostPredictor], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.known = choices
-        tables = [(key, str(one)) for key, one in choices.items() if isinstance(one, LatencyTable)]
-        energies = [(key, str(one)) for key, one in choices.items() if isinstance(one, EnergyPredictor)]
+        latencies = [(key, str(one)) for key, one in choices.items() if not _is_energy(one)]
+        energies = [(key, str(one)) for key, one in choices.items() if _is_energy(one)]
         choice_field(self, "of").choices = [
             ("", "nothing more"),
-            ("Latency (ms)", tables),
+            ("Latency (ms)", latencies),
             *([("Energy (mJ)", energies)] if energies else []),
         ]
 
@@ -45,14 +67,19 @@ class LimitForm(forms.Form):
         return cleaned | {"of": self.known.get(of or "")}
 
 
+def _other_space(one: LatencyTable | CostPredictor, space: SearchSpace) -> str:
+    measured_of = one.space_name if isinstance(one, LatencyTable) else one.space.name
+    return f"It was measured of networks of {measured_of}, not {space.name}."
+
+
 class BaseLimitRows(forms.BaseFormSet):  # type: ignore[type-arg]  # generic in the stubs only
     """Rows of further limits; those left empty do not count."""
 
     def __init__(self, data: Any, *, owner: Any) -> None:
-        known: dict[str, LatencyTable | EnergyPredictor] = {
+        known: dict[str, LatencyTable | CostPredictor] = {
             f"table:{one.pk}": one for one in usable_tables(owner)
         }
-        known |= {f"energy:{one.pk}": one for one in usable_energies(owner)}
+        known |= {f"cost:{one.pk}": one for one in usable_costs(owner)}
         super().__init__(data, prefix="limits", form_kwargs={"choices": known})
 
     @property
@@ -77,8 +104,7 @@ class SearchForm(forms.Form):
 
     name = forms.CharField(max_length=80)
     predictor = forms.ModelChoiceField(Predictor.objects.none())
-    table = forms.ModelChoiceField(
-        LatencyTable.objects.none(),
+    table = LatencySourceField(
         label="Device and table",
         help_text="The newest table of a device comes first.",
     )
@@ -134,11 +160,11 @@ class SearchForm(forms.Form):
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        for name, rows in (("predictor", usable_predictors(owner)), ("table", usable_tables(owner))):
-            field = cast("forms.ModelChoiceField[Any]", self.fields[name])
-            field.queryset = rows
-            if len(rows) == 1:  # there is nothing to choose
-                field.initial, field.empty_label = rows[0].pk, None
+        field, rows = cast("forms.ModelChoiceField[Any]", self.fields["predictor"]), usable_predictors(owner)
+        field.queryset = rows
+        if len(rows) == 1:  # there is nothing to choose
+            field.initial, field.empty_label = rows[0].pk, None
+        cast("LatencySourceField", self.fields["table"]).offer(usable_tables(owner), usable_timings(owner))
         self.limits: BaseLimitRows = LimitRows(
             _with_management(self.data) if self.is_bound else None, owner=owner
         )
@@ -164,18 +190,18 @@ class SearchForm(forms.Form):
         self._check_networks(cleaned)
         return cleaned
 
-    def _further(self, space: SearchSpace, table: LatencyTable) -> list[FurtherLimit]:
+    def _further(self, space: SearchSpace, table: LatencyTable | CostPredictor) -> list[FurtherLimit]:
         """The limits of the rows that are filled in; what is wrong with one stands beside it."""
         found: list[FurtherLimit] = []
         for row in self.limits.filled:
             limit = FurtherLimit(row.cleaned_data["of"], row.cleaned_data["maximum"])
             if limit.of == table or limit.of in [other.of for other in found]:
                 row.add_error("of", "This has a limit already. Choose something else.")
-            elif isinstance(limit.of, LatencyTable):
+            elif limit.is_latency:
                 if error := self._limit_error(space, limit.of, limit.maximum):
                     row.add_error("maximum" if error[0] == "latency_limit_ms" else "of", error[1])
             elif limit.of.space_id != space.id:
-                row.add_error("of", f"Its energy was measured of {limit.of.space.name}, not {space.name}.")
+                row.add_error("of", _other_space(limit.of, space))
             found.append(limit)
         return found
 
@@ -198,7 +224,7 @@ class SearchForm(forms.Form):
             )
 
     def _limit_error(
-        self, space: SearchSpace, table: LatencyTable, limit: float | None
+        self, space: SearchSpace, table: LatencyTable | CostPredictor, limit: float | None
     ) -> tuple[str, str] | None:
         """Field and sentence where the table does not cover the space or the space cannot reach the limit."""
         confidence = self.cleaned_data.get("confidence", 0.5)

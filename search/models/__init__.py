@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.models.ownership import OwnedQuerySet
 from search.models.predictors import (
-    EnergyPredictor,
+    CostPredictor,
     Predictor,
     Proposal,
     QualityPoint,
@@ -17,7 +17,7 @@ from search.models.trained import Epoch, QuickStart, TrainedModel
 
 __all__ = [
     "Candidate",
-    "EnergyPredictor",
+    "CostPredictor",
     "Epoch",
     "Generation",
     "OwnedQuerySet",

@@ -1,8 +1,10 @@
-"""Spaces, recipes, samples, and the predictors made of them: of accuracy and, per device, of energy."""
+"""Spaces, recipes, samples, and predictors: of accuracy, and of what whole networks cost on a device."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -180,26 +182,44 @@ class QualityPoint(models.Model):
         return {name: getattr(self, name) for name in ("samples", "rmse", "mae", "spearman", "kendall")}
 
 
-class EnergyPredictor(models.Model):
-    """A version of a device's energy predictor: a Gaussian process over measured whole networks."""
+class CostPredictor(models.Model):
+    """A version of a device's predictor of energy or latency: a Gaussian process over whole networks.
+
+    They were measured elsewhere and imported, or are measured here or by an agent, as the sampler asks.
+    """
+
+    class Quantity(models.TextChoices):
+        ENERGY = "energy", "Energy"
+        LATENCY = "latency", "Latency"
+
+    UNITS: ClassVar[Mapping[str, str]] = {Quantity.ENERGY: "mJ", Quantity.LATENCY: "ms"}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="energy_predictors"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cost_predictors"
     )
-    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="energy_predictor")
-    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="energy_predictors")
-    space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="energy_predictors")
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="cost_predictor")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="cost_predictors")
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="cost_predictors")
     table = models.ForeignKey(
         LatencyTable,
         null=True,
         on_delete=models.PROTECT,
-        related_name="energy_predictors",
-        help_text="Gives the latency that energy is compared with; without one, multiply-adds stand in.",
+        related_name="cost_predictors",
+        help_text="Gives the latency that it is compared with; without one, multiply-adds stand in.",
     )
+    quantity = models.CharField(max_length=8, choices=Quantity.choices, default=Quantity.ENERGY)
     version = models.PositiveIntegerField()
-    meter = models.CharField(max_length=120, help_text="What measured the energy, in the person's words.")
-    measurements = models.JSONField(help_text="[genes, energy of one image in mJ] of every network.")
+    meter = models.CharField(max_length=120, help_text="What measured it, in the person's words.")
+    measurements = models.JSONField(
+        default=list, help_text="[genes, value] of every network: mJ an image, or ms a call."
+    )
+    budget = models.PositiveIntegerField(
+        null=True, help_text="Networks the sampler may ask for; null for an import."
+    )
+    facts = models.JSONField(
+        default=dict, help_text="Of the meter: its resolution, idle power, and the repeats' spread."
+    )
     fitted = models.JSONField(null=True)
     quality = models.JSONField(null=True, help_text="Held-out quality, and that of the baseline.")
     created_at = models.DateTimeField(default=timezone.now)
@@ -209,11 +229,20 @@ class EnergyPredictor(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["device", "version"], name="energy_version_per_device")
+            models.UniqueConstraint(fields=["device", "quantity", "version"], name="cost_version_per_device")
         ]
 
     def __str__(self) -> str:
-        return f"Energy of {self.device.name} v{self.version} ({self.space.name})"
+        return f"{self.get_quantity_display()} of {self.device.name} v{self.version} ({self.space.name})"
 
     def get_absolute_url(self) -> str:
-        return reverse("energy", args=[self.pk])
+        return reverse("cost", args=[self.pk])
+
+    @property
+    def unit(self) -> str:
+        return self.UNITS[self.quantity]
+
+    @property
+    def subject(self) -> str:
+        """What is limited, as a search names it."""
+        return f"{self.quantity} on {self.device.name}"

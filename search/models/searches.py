@@ -9,10 +9,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from devices.models import LatencyTable
+from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from search.models.ownership import OwnedQuerySet
-from search.models.predictors import EnergyPredictor, Predictor
+from search.models.predictors import CostPredictor, Predictor
 from search.spaces import Architecture
 
 
@@ -24,7 +24,14 @@ class Search(models.Model):
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="search")
     name = models.CharField(max_length=80)
     predictor = models.ForeignKey(Predictor, on_delete=models.PROTECT, related_name="searches")
-    table = models.ForeignKey(LatencyTable, on_delete=models.PROTECT, related_name="searches")
+    table = models.ForeignKey(LatencyTable, null=True, on_delete=models.PROTECT, related_name="searches")
+    timing = models.ForeignKey(
+        CostPredictor,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="searches",
+        help_text="Predicts the latency of a device that has no table, only whole networks measured.",
+    )
     latency_limit_ms = models.FloatField()
     population = models.PositiveIntegerField()
     generations = models.PositiveIntegerField()
@@ -55,7 +62,14 @@ class Search(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="search_name_per_owner")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="search_name_per_owner"),
+            models.CheckConstraint(
+                condition=models.Q(table__isnull=False, timing__isnull=True)
+                | models.Q(table__isnull=True, timing__isnull=False),
+                name="latency_from_one_thing",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -63,23 +77,35 @@ class Search(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("search", args=[self.pk])
 
+    @property
+    def latency_source(self) -> LatencyTable | CostPredictor:
+        """What predicts the latency that is limited first."""
+        found = self.table or self.timing
+        assert found is not None  # noqa: S101  (the constraint holds it; for the type checker)
+        return found
+
+    @property
+    def device(self) -> Device:
+        """The device whose latency is limited first."""
+        return self.latency_source.device
+
 
 class SearchLimit(models.Model):
     """A further limit of a search: latency or energy, there or on another device."""
 
     search = models.ForeignKey(Search, on_delete=models.CASCADE, related_name="further_limits")
     table = models.ForeignKey(LatencyTable, null=True, on_delete=models.PROTECT, related_name="+")
-    energy = models.ForeignKey(EnergyPredictor, null=True, on_delete=models.PROTECT, related_name="+")
+    cost = models.ForeignKey(CostPredictor, null=True, on_delete=models.PROTECT, related_name="+")
     maximum = models.FloatField(help_text="Milliseconds of latency, millijoules of energy.")
 
     class Meta:
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["search", "table"], name="limit_once_per_table"),
-            models.UniqueConstraint(fields=["search", "energy"], name="limit_once_per_energy"),
+            models.UniqueConstraint(fields=["search", "cost"], name="limit_once_per_cost"),
             models.CheckConstraint(
-                condition=models.Q(table__isnull=False, energy__isnull=True)
-                | models.Q(table__isnull=True, energy__isnull=False),
+                condition=models.Q(table__isnull=False, cost__isnull=True)
+                | models.Q(table__isnull=True, cost__isnull=False),
                 name="limit_on_one_thing",
             ),
         ]
@@ -92,12 +118,12 @@ class SearchLimit(models.Model):
         """What is limited, as a search names it."""
         if self.table is not None:
             return f"latency on {self.table.device.name}"
-        assert self.energy is not None  # noqa: S101  (the constraint holds it; for the type checker)
-        return f"energy on {self.energy.device.name}"
+        assert self.cost is not None  # noqa: S101  (the constraint holds it; for the type checker)
+        return self.cost.subject
 
     @property
     def unit(self) -> str:
-        return "ms" if self.table_id is not None else "mJ"
+        return "ms" if self.cost is None else self.cost.unit
 
 
 class Generation(models.Model):

@@ -15,7 +15,7 @@ Everything is double precision and deterministic; whatever is random takes a `nu
 """
 
 from search.predictors.acquisition import Goal
-from search.predictors.energy import FEWEST_MEASURED, EnergyModel, EnergyQuality, energy_quality, with_cost
+from search.predictors.cost import FEWEST_MEASURED, CostModel, CostQuality, cost_quality, with_cost
 from search.predictors.gaussian_process import GaussianProcess
 from search.predictors.quality import (
     CrossValidation,
@@ -33,9 +33,9 @@ from search.predictors.transfer import with_source
 
 __all__ = [
     "FEWEST_MEASURED",
+    "CostModel",
+    "CostQuality",
     "CrossValidation",
-    "EnergyModel",
-    "EnergyQuality",
     "GaussianProcess",
     "Goal",
     "GridView",
@@ -46,8 +46,8 @@ __all__ = [
     "SamplerSettings",
     "SpaceView",
     "all_alike",
+    "cost_quality",
     "cross_validate",
-    "energy_quality",
     "gene_relevance",
     "learning_curve",
     "leave_one_out",

@@ -14,8 +14,8 @@ from devices.models import LatencyTable
 from devices.operators import Operator
 from devices.tables import Calibration, OperatorTable
 from search.evolution import Limit
-from search.models import Candidate, EnergyPredictor, Search
-from search.predictors import EnergyModel, GaussianProcess, with_cost
+from search.models import Candidate, CostPredictor, Search
+from search.predictors import CostModel, GaussianProcess, with_cost
 from search.services.predictors import predictor_features, predictor_model
 from search.spaces import (
     FILE_BASE,
@@ -59,6 +59,10 @@ class DeviceLatency:
     operator_us: Callable[[Operator], float]
     learned_us: CompiledCost | None = None
 
+    def fastest(self) -> tuple[int, ...]:
+        """Genes of the fastest network, exactly."""
+        return self.summed_us.least()[1]
+
     def quantiles(self, population: IntArray, probability: float) -> FloatArray:
         summed, learned = self.summed_us(population), self._learned(population, probability)
         return self.calibration.quantiles_us(summed, probability, learned) / 1000.0
@@ -78,17 +82,26 @@ class DeviceLatency:
 
 
 @dataclass(frozen=True)
-class DeviceEnergy:
-    """Energy of one image in millijoules from a device's energy predictor."""
+class DeviceCost:
+    """Energy of one image in mJ, or latency in ms, from a predictor over a device's measured networks."""
 
     limit: Limit
-    model: EnergyModel
+    model: CostModel
+    baseline: CompiledCost
+
+    def fastest(self) -> tuple[int, ...]:
+        """Genes of what the baseline says is cheapest: a Gaussian process has no exact minimum."""
+        return self.baseline.least()[1]
+
+    def operator_us(self, operator: Operator) -> float:
+        """Not known: whole networks were measured."""
+        return math.nan
 
     def quantiles(self, population: IntArray, probability: float) -> FloatArray:
-        return self.model.quantile_mj(population, probability)
+        return self.model.quantile(population, probability)
 
     def intervals(self, population: IntArray) -> tuple[FloatArray, FloatArray]:
-        return self.model.interval_mj(population, LEVEL)
+        return self.model.interval(population, LEVEL)
 
     def chances(self, population: IntArray) -> FloatArray:
         return self.model.probability_within(population, self.limit.maximum)
@@ -125,7 +138,7 @@ class Problem:
     space: SearchSpace
     model: GaussianProcess
     features: Callable[[IntArray], FloatArray]
-    latency: DeviceLatency
+    latency: DeviceLatency | DeviceCost
     others: tuple[Cost, ...] = ()
     confidence: float = 0.5
     cautious: bool = False
@@ -143,9 +156,10 @@ class Problem:
         return tuple(cost.limit for cost in self.all_costs)
 
     @property
-    def energy(self) -> DeviceEnergy | None:
+    def energy(self) -> DeviceCost | None:
         """The first limited energy, which the front then trades too."""
-        return next((cost for cost in self.others if isinstance(cost, DeviceEnergy)), None)
+        costs = (cost for cost in self.others if isinstance(cost, DeviceCost))
+        return next((cost for cost in costs if cost.limit.unit == "mJ"), None)
 
     @property
     def front_columns(self) -> tuple[int, ...]:
@@ -189,16 +203,16 @@ def load_problem(search: Search) -> Problem:
     """
     predictor = search.predictor
     space = predictor.space.load()
-    further = list(search.further_limits.select_related("table__device", "energy__device", "energy__table"))
+    further = list(search.further_limits.select_related("table__device", "cost__device", "cost__table"))
     others: list[Cost] = [
         device_latency(space, row.table, row.maximum) for row in further if row.table is not None
     ]
-    others += [device_energy(space, row.energy, row.maximum) for row in further if row.energy is not None]
+    others += [device_cost(space, row.cost, row.maximum) for row in further if row.cost is not None]
     return Problem(
         space=space,
         model=predictor_model(predictor),
         features=predictor_features(predictor),
-        latency=device_latency(space, search.table, search.latency_limit_ms),
+        latency=limited_latency(space, search.latency_source, search.latency_limit_ms),
         others=(*others, *_counts(space, search)),
         confidence=search.confidence,
         cautious=search.cautious,
@@ -235,48 +249,64 @@ def device_latency(space: SearchSpace, table: LatencyTable, limit_ms: float) -> 
     )
 
 
-def device_energy(space: SearchSpace, energy: EnergyPredictor, limit_mj: float) -> DeviceEnergy:
-    """The energy limit of a device. Raises ValueError for a predictor of another space or not fitted yet."""
-    if energy.space_id != space.id:
-        raise ValueError(f"{energy} is not of the space {space.name}: measure networks of this space.")
-    if energy.fitted is None:
-        raise ValueError(f"{energy} is not fitted yet.")
-    population, measured = energy_measurements(energy)
-    inputs = energy_features(space, energy.table)
-    limit = Limit(f"energy on {energy.device.name}", limit_mj, "mJ")
-    return DeviceEnergy(limit, EnergyModel.from_json(energy.fitted, population, measured, inputs))
+def limited_latency(
+    space: SearchSpace, source: LatencyTable | CostPredictor, limit_ms: float
+) -> DeviceLatency | DeviceCost:
+    """The latency limit of a device, from its table or from whole networks. Raises ValueError as both do."""
+    if isinstance(source, LatencyTable):
+        return device_latency(space, source, limit_ms)
+    return device_cost(space, source, limit_ms)
 
 
-def energy_measurements(energy: EnergyPredictor) -> tuple[IntArray, FloatArray]:
-    """Genes (n, g) and energies (n,) in mJ of what was measured."""
-    return (
-        np.array([genes for genes, _ in energy.measurements], dtype=np.int64),
-        np.array([value for _, value in energy.measurements], dtype=np.float64),
+def device_cost(space: SearchSpace, predictor: CostPredictor, maximum: float) -> DeviceCost:
+    """A device's limit in mJ or ms. Raises ValueError for a predictor of another space or not fitted yet."""
+    if predictor.space_id != space.id:
+        raise ValueError(f"{predictor} is not of the space {space.name}: measure networks of this space.")
+    if predictor.fitted is None:
+        raise ValueError(f"{predictor} is not fitted yet.")
+    population, measured = cost_measurements(predictor)
+    inputs = cost_features(space, predictor.table)
+    return DeviceCost(
+        limit=Limit(predictor.subject, maximum, predictor.unit),
+        model=CostModel.from_json(predictor.fitted, population, measured, inputs),
+        baseline=baseline_cost(space, predictor.table),
     )
 
 
-def energy_cost(space: SearchSpace, table: LatencyTable | None) -> CompiledCost:
-    """What energy is compared with: the sum of operators in microseconds, else the multiply-adds."""
+def cost_measurements(predictor: CostPredictor) -> tuple[IntArray, FloatArray]:
+    """Genes (n, g) and values (n,), in mJ or ms, of what was measured."""
+    return (
+        np.array([genes for genes, _ in predictor.measurements], dtype=np.int64),
+        np.array([value for _, value in predictor.measurements], dtype=np.float64),
+    )
+
+
+def baseline_cost(space: SearchSpace, table: LatencyTable | None) -> CompiledCost:
+    """What measured networks are compared with: the operators' sum in microseconds, else multiply-adds."""
     if table is None:
         return space.compile(partial(_number, "multiply_adds"))
     return compile_table(space, table)[0]
 
 
-def energy_features(space: SearchSpace, table: LatencyTable | None) -> Callable[[IntArray], FloatArray]:
-    """What an energy predictor learns from: the genes, and where the cost lies in the space's range."""
-    cost = energy_cost(space, table)
+def cost_features(space: SearchSpace, table: LatencyTable | None) -> Callable[[IntArray], FloatArray]:
+    """What a predictor of costs learns from: the genes, and where the cost lies in the space's range."""
+    cost = baseline_cost(space, table)
     return with_cost(partial(features, space), cost, (cost.least()[0], cost.greatest()[0]))
 
 
-def latency_range(space: SearchSpace, table: LatencyTable, confidence: float = 0.5) -> tuple[float, float]:
-    """The least and greatest latency in milliseconds that the space spans on the table's device, exactly.
+def latency_range(
+    space: SearchSpace, source: LatencyTable | CostPredictor, confidence: float = 0.5
+) -> tuple[float, float]:
+    """The least and greatest latency in milliseconds that the space spans on a device: by its table exactly,
+    by a predictor of whole networks that of the networks at the ends of its baseline.
 
     With a confidence above 0.5, what those two networks stay within with that probability.
 
     Raises ValueError, saying how much is missing, when the table does not cover the space.
     """
-    latency = device_latency(space, table, math.inf)
-    ends = np.array([latency.summed_us.least()[1], latency.summed_us.greatest()[1]], dtype=np.int64)
+    latency = limited_latency(space, source, math.inf)
+    known = latency.summed_us if isinstance(latency, DeviceLatency) else latency.baseline
+    ends = np.array([known.least()[1], known.greatest()[1]], dtype=np.int64)
     least, greatest = latency.quantiles(ends, confidence)
     return float(least), float(greatest)
 

@@ -13,7 +13,7 @@ from django.db.models import Max
 from devices.models import LatencyTable
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
-from search.models import Candidate, EnergyPredictor, Predictor, Search, SearchLimit
+from search.models import Candidate, CostPredictor, Predictor, Search, SearchLimit
 from search.services.problems import describe_candidates, load_problem
 from search.spaces import Architecture
 
@@ -23,15 +23,19 @@ Networks = Literal["one", "each", "both"]
 
 @dataclass(frozen=True, slots=True)
 class FurtherLimit:
-    """A limit besides the first device's latency: milliseconds by a table, or millijoules by a predictor."""
+    """A limit besides the first device's latency: by a table, or by a predictor over whole networks."""
 
-    of: LatencyTable | EnergyPredictor
+    of: LatencyTable | CostPredictor
     maximum: float
+
+    @property
+    def is_latency(self) -> bool:
+        return isinstance(self.of, LatencyTable) or self.of.quantity == CostPredictor.Quantity.LATENCY
 
     def row(self, search: Search) -> SearchLimit:
         if isinstance(self.of, LatencyTable):
             return SearchLimit(search=search, table=self.of, maximum=self.maximum)
-        return SearchLimit(search=search, energy=self.of, maximum=self.maximum)
+        return SearchLimit(search=search, cost=self.of, maximum=self.maximum)
 
 
 @transaction.atomic
@@ -40,7 +44,7 @@ def start_search(
     owner: Any,
     name: str,
     predictor: Predictor,
-    table: LatencyTable,
+    table: LatencyTable | CostPredictor,
     latency_limit_ms: float,
     population: int,
     generations: int,
@@ -49,7 +53,10 @@ def start_search(
     parent: Run | None = None,
     **more: Any,
 ) -> Search:
-    """Begins a search for the most accurate architectures within limits; `more` are fields of Search."""
+    """Begins a search for the most accurate architectures within limits; `more` are fields of Search.
+
+    `table` predicts the latency: a table, or a latency predictor over whole networks.
+    """
     run = start_run(
         owner=owner,
         kind="search",
@@ -64,7 +71,8 @@ def start_search(
         run=run,
         name=name,
         predictor=predictor,
-        table=table,
+        table=table if isinstance(table, LatencyTable) else None,
+        timing=table if isinstance(table, CostPredictor) else None,
         latency_limit_ms=latency_limit_ms,
         population=population,
         generations=generations,
@@ -80,7 +88,7 @@ def start_searches(
     *,
     networks: Networks = "one",
     name: str,
-    table: LatencyTable,
+    table: LatencyTable | CostPredictor,
     latency_limit_ms: float,
     further: Sequence[FurtherLimit] = (),
     **choices: Any,
@@ -120,23 +128,23 @@ def start_searches(
     return started[0]
 
 
-def device_name(name: str, table: LatencyTable) -> str:
+def device_name(name: str, table: LatencyTable | CostPredictor) -> str:
     """What the search for one device is called."""
     return f"{name[:40]} for {table.device.name[:34]}"
 
 
 def per_device(
-    table: LatencyTable, latency_limit_ms: float, further: Sequence[FurtherLimit]
-) -> list[tuple[LatencyTable, float, list[FurtherLimit]]]:
-    """Every device's table, latency limit and energy limits.
+    table: LatencyTable | CostPredictor, latency_limit_ms: float, further: Sequence[FurtherLimit]
+) -> list[tuple[LatencyTable | CostPredictor, float, list[FurtherLimit]]]:
+    """What predicts every device's latency, its latency limit and its energy limits.
 
     Raises ValueError naming a device whose energy is limited but not its latency.
     """
     tables = {table.device_id: (table, latency_limit_ms)}
-    tables |= {one.of.device_id: (one.of, one.maximum) for one in further if isinstance(one.of, LatencyTable)}
+    tables |= {one.of.device_id: (one.of, one.maximum) for one in further if one.is_latency}
     energies: dict[Any, list[FurtherLimit]] = {}
     for limit in further:
-        if isinstance(limit.of, EnergyPredictor):
+        if not limit.is_latency:
             if limit.of.device_id not in tables:
                 raise ValueError(
                     f"A network for {limit.of.device.name} alone also needs a latency limit there."

@@ -70,6 +70,8 @@ def calibrate_with(model: TrainedModel, measured_us: float) -> LatencyTable | No
     None where the latency was not measured on that device, or the table lacks an operator of the model.
     """
     search = model.candidate.search
+    if search.table is None:
+        return None
     table = newer_table(search.table) or search.table
     if not table.device.can_be_measured_here or measured_us <= 0:
         return None

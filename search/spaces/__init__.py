@@ -10,7 +10,14 @@ from search.spaces.features import features
 from search.spaces.file_size import FILE_BASE, FILE_SLACK, file_bytes
 from search.spaces.gene import FloatArray, Gene, IntArray
 from search.spaces.presets import PRESETS, Preset, preset, span
-from search.spaces.records import ACCURACY_UNITS, ENERGY_UNITS, Records, RecordsError, read_records
+from search.spaces.records import (
+    ACCURACY_UNITS,
+    ENERGY_UNITS,
+    LATENCY_UNITS,
+    Records,
+    RecordsError,
+    read_records,
+)
 from search.spaces.space import SearchSpace
 from search.spaces.spread import spanning_networks
 
@@ -19,6 +26,7 @@ __all__ = [
     "ENERGY_UNITS",
     "FILE_BASE",
     "FILE_SLACK",
+    "LATENCY_UNITS",
     "PRESETS",
     "Architecture",
     "CompiledCost",

@@ -25,6 +25,9 @@ ACCURACY_UNITS: Mapping[str, float] = {"accuracy": 1.0, "accuracy_percent": 0.01
 ENERGY_UNITS: Mapping[str, float] = {"energy_mj": 1.0, "energy_uj": 1e-3, "energy_j": 1e3}
 """Columns that hold the energy of one image, with what makes millijoules of it."""
 
+LATENCY_UNITS: Mapping[str, float] = {"latency_ms": 1.0, "latency_us": 1e-3, "latency_s": 1e3}
+"""Columns that hold the latency of one call, with what makes milliseconds of it."""
+
 MOST_ROWS = 5_000
 REPORTED = 20
 UNTRAINED = ("failed", "waiting", "training")

@@ -88,7 +88,7 @@ def _restore(search: Search, problem: Problem) -> GeneticSearch:
         seed=search.seed,
         front_columns=problem.front_columns,
     )
-    fastest = np.array([problem.latency.summed_us.least()[1]], dtype=np.int64)
+    fastest = np.array([problem.latency.fastest()], dtype=np.int64)
     genetic, reach = begin(problem, settings, seeds=fastest)
     if reach is not None:
         raise StepFailedError(_out_of_reach(problem, reach))

@@ -47,7 +47,7 @@ def train_model(step: ClaimedStep) -> None:
 def export_model(step: ClaimedStep) -> None:
     """Exports the trained network, verifies the file in a fresh process and offers it with its card."""
     model: TrainedModel = step.run.model
-    device = model.candidate.search.table.device
+    device = model.candidate.search.device
     with step.report() as writer:
         writer.progress(message="Exporting and verifying in a fresh process")
     trainer = _trainer(model)
@@ -165,7 +165,7 @@ def _offer(
 def _card(model: TrainedModel, trained: TrainingResult) -> str:
     candidate = model.candidate
     search, architecture = candidate.search, candidate.architecture
-    device, known = search.table.device, datasets.dataset(search.predictor.dataset)
+    device, known = search.device, datasets.dataset(search.predictor.dataset)
     low, high = wilson_interval(model.test_accuracy or 0.0, model.test_images or 1)
     return model_card(
         f"{architecture.space.name} for {device.name}",
@@ -200,7 +200,7 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
                     f"{device.get_engine_display()}, {device.data_type}, "
                     f"{device.threads} threads, batch {device.batch_size}",
                 ),
-                ("Latency table", f"version {search.table.version}"),
+                ("Latency from", str(search.latency_source)),
             ],
             "Training": [
                 ("Data set", f"{known.label}, {len(known.classes)} classes, SHA-256 {known.checksum[:16]}…"),

@@ -17,7 +17,7 @@ from search.models import TrainedModel
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
     rows = TrainedModel.objects.owned_by(request.user).select_related(
-        "run", "recipe", "candidate__search__table__device"
+        "run", "recipe", "candidate__search__table__device", "candidate__search__timing__device"
     )
     return render(request, "search/models.html", {"models": rows})
 
@@ -83,7 +83,7 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
             "measured": share(model.test_accuracy),
         },
         {
-            "label": f"Latency on {candidate.search.table.device.name}",
+            "label": f"Latency on {candidate.search.device.name}",
             "predicted": milliseconds(candidate.latency_ms),
             "interval": (
                 f"{milliseconds(candidate.latency_low_ms)} to {milliseconds(candidate.latency_high_ms)}"
@@ -95,7 +95,11 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
 
 def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:
     rows = TrainedModel.objects.owned_by(request.user).select_related(
-        "run", "recipe", "candidate__search__predictor__space", "candidate__search__table__device"
+        "run",
+        "recipe",
+        "candidate__search__predictor__space",
+        "candidate__search__table__device",
+        "candidate__search__timing__device",
     )
     model: TrainedModel = get_object_or_404(rows, pk=model_id)
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +11,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from devices.models import LatencyTable
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import ModelForm, SearchForm
-from search.models import Candidate, Search
+from search.models import Candidate, CostPredictor, Search
 from search.queries import (
     newer_table,
     searches_of_group,
     stale_predictors,
     usable_predictors,
     usable_tables,
+    usable_timings,
 )
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
@@ -31,7 +34,9 @@ REPLAYED = 60  # generations whose populations a page carries; more are thinned 
 
 @require_GET
 def search_list(request: HttpRequest) -> HttpResponse:
-    rows = Search.objects.owned_by(request.user).select_related("run", "predictor", "table__device")
+    rows = Search.objects.owned_by(request.user).select_related(
+        "run", "predictor", "table__device", "timing__device"
+    )
     return render(request, "search/searches.html", {"searches": rows})
 
 
@@ -48,7 +53,7 @@ def search_new(request: HttpRequest) -> HttpResponse:
 def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
     search = _search(request, search_id)
     generations = list(search.generation_rows.all())
-    further = list(search.further_limits.select_related("table__device", "energy__device"))
+    further = list(search.further_limits.select_related("table__device", "cost__device"))
     every = max(1, -(-len(generations) // REPLAYED))
     candidates = list(search.candidates.all())
     context = {
@@ -58,13 +63,13 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
         "candidates": candidates,
         "further": further,
         "group": [_in_group(one) for one in searches_of_group(search)],
-        "newer_table": newer_table(search.table),
+        "newer_table": newer_table(search.table) if search.table else None,
         "predictor_stale": stale_predictors([search.predictor]).get(search.predictor_id, []),
         "state": {
             "front": front_state(search),
             "run": run_state(search.run),
             "limit_ms": search.latency_limit_ms,
-            "energy_limit_mj": next((row.maximum for row in further if row.energy_id is not None), None),
+            "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
             "generations": [{"number": row.number} | row.summary for row in generations],
             "population": generations[-1].points if generations else [],
             "all_points": {
@@ -157,7 +162,7 @@ def _candidate_page(
     request: HttpRequest, candidate: Candidate, form: ModelForm, status: int = 200
 ) -> HttpResponse:
     architecture = candidate.architecture
-    table = candidate.search.table.load()
+    table = candidate.search.table.load() if candidate.search.table else None
     layers: list[dict[str, Any]] = [
         {
             "name": layer.name,
@@ -167,13 +172,14 @@ def _candidate_page(
             f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
             "multiply_adds": layer.operator.multiply_adds,
             "parameters": layer.operator.parameters,
-            "latency_us": table.cost_us(layer.operator),
+            "latency_us": table.cost_us(layer.operator) if table else None,
+            "learned": table is not None and table.is_learned(layer.operator),
         }
         for layer in architecture.layers
     ]
-    total = sum(layer["latency_us"] for layer in layers)
+    total = sum(layer["latency_us"] or 0.0 for layer in layers)
     for layer in layers:
-        layer["share"] = layer["latency_us"] / total
+        layer["share"] = layer["latency_us"] / total if layer["latency_us"] is not None else None
     labels = {gene.name: gene.label for gene in architecture.space.genes}
     context = {
         "object": candidate,
@@ -183,7 +189,12 @@ def _candidate_page(
         "layers": layers,
         "train_form": form,
         "models": candidate.models.select_related("run", "recipe"),
-        "state": finite({"layers": layers, "blocks": blocks(architecture.layers, table.cost_us)}),
+        "state": finite(
+            {
+                "layers": layers,
+                "blocks": blocks(architecture.layers, table.cost_us if table else lambda operator: math.nan),
+            }
+        ),
     }
     return render(request, "search/candidate.html", context, status=status)
 
@@ -193,7 +204,11 @@ def _ranges(user: object) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     for predictor in usable_predictors(user):
         space = predictor.space.load()
-        for table in usable_tables(user)[:20]:
+        sources: list[LatencyTable | CostPredictor] = [
+            *usable_tables(user)[:20],
+            *usable_timings(user)[:20],
+        ]
+        for table in sources:
             try:
                 least, greatest = latency_range(space, table)
             except ValueError as error:
@@ -215,6 +230,8 @@ def _candidate(request: HttpRequest, candidate_id: UUID) -> Candidate:
     owner: Any = request.user
     rows = Candidate.objects.filter(search__owner=owner)
     return get_object_or_404(
-        rows.select_related("search__run", "search__predictor__space", "search__table__device"),
+        rows.select_related(
+            "search__run", "search__predictor__space", "search__table__device", "search__timing__device"
+        ),
         pk=candidate_id,
     )

@@ -32,9 +32,8 @@ def table_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     form = TableForm(request.POST)
     if not form.is_valid():
         return _device_page(request, device, form, status=422)
-    space, _ = form.spaces[form.cleaned_data["space"]]
     try:
-        table = build_table(device=device, space=space)
+        table = build_table(device=device, space=form.cleaned_data["space"])
     except ValueError as error:
         messages.error(request, str(error))
         return redirect(device)
@@ -95,7 +94,7 @@ def _device_page(request: HttpRequest, device: Device, form: TableForm, status: 
         "new_token": new_token,
         "command": _agent_command(request, new_token or "TOKEN"),
         "program_sha256": hashlib.sha256(agent_program()).hexdigest(),
-        "energies": device.energy_predictors.select_related("run", "space"),
+        "costs": device.cost_predictors.select_related("run", "space"),
         "table_form": form,
     }
     return render(request, "devices/detail.html", context, status=status)

@@ -58,7 +58,7 @@ def trained(model: TrainedModel) -> TrainedModel:
 
 
 def furnish() -> dict[str, str]:
-    work = partial(work_until_idle, kinds=("predictor", "search", "energy_predictor"))
+    work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -115,7 +115,7 @@ def furnish() -> dict[str, str]:
         "predictor-failed": failed,
         "predictor-imported": imported,
         "phone": phone.device,
-        "energy": energy,
+        "cost": energy,
         "table-foreign": foreign,
         "search-thrifty": thrifty,
         "candidate-thrifty": best_of(thrifty),
@@ -134,7 +134,7 @@ def furnish() -> dict[str, str]:
         "predictor-import": "/predictors/import/",
         "table-compare": f"/tables/{again.pk}/compare/?with={table.pk}",
         "table-import": f"/devices/{phone.device.pk}/tables/import/",
-        "energy-new": f"/devices/{phone.device.pk}/energy/new/",
+        "cost-new": f"/devices/{phone.device.pk}/costs/new/",
         "searches": "/searches/",
         "search-new": "/searches/new/",
         "models": "/models/",

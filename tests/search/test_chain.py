@@ -159,11 +159,11 @@ def test_a_file_that_answers_otherwise_is_not_offered(
 
 def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: User, work: Work) -> None:
     impossible = search_of(
-        owner, search.predictor, search.table, work, name="Impossible", latency_limit_ms=1e-6
+        owner, search.predictor, search.latency_source, work, name="Impossible", latency_limit_ms=1e-6
     )
     assert impossible.run.status == Run.Status.FAILED
     assert impossible.run.reason.startswith("No network of this space keeps every limit. The nearest, ")
-    least, _ = latency_range(search.predictor.space.load(), search.table)
+    least, _ = latency_range(search.predictor.space.load(), search.latency_source)
     assert f"reaches latency on This machine {least:.3g} ms." in impossible.run.reason
     assert "What binds is latency on This machine at most 1e-06 ms: raise it to" in impossible.run.reason
     needed = float(impossible.run.reason.split()[-4])
@@ -193,7 +193,7 @@ def test_a_search_continued_step_by_step_ends_as_one_in_a_single_step(
     again = search_of(
         owner,
         search.predictor,
-        search.table,
+        search.latency_source,
         work,
         name="Again",
         latency_limit_ms=search.latency_limit_ms,
@@ -215,7 +215,13 @@ def test_no_single_change_of_the_winner_is_better(search: Search) -> None:
 def test_confidence_is_kept_and_costs_accuracy_at_most(search: Search, owner: User, work: Work) -> None:
     limit = search.latency_limit_ms
     sure = search_of(
-        owner, search.predictor, search.table, work, name="Sure", latency_limit_ms=limit, confidence=0.95
+        owner,
+        search.predictor,
+        search.latency_source,
+        work,
+        name="Sure",
+        latency_limit_ms=limit,
+        confidence=0.95,
     )
     assert all(candidate.meets_limit >= 0.95 - 1e-9 for candidate in sure.candidates.all())
     assert best_of(sure).accuracy <= best_of(search).accuracy
@@ -226,7 +232,7 @@ def test_caution_ranks_by_the_lower_end_of_the_interval(search: Search, owner: U
     cautious = search_of(
         owner,
         search.predictor,
-        search.table,
+        search.latency_source,
         work,
         name="Cautious",
         latency_limit_ms=search.latency_limit_ms,
@@ -251,7 +257,7 @@ def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
     both = search_of(
         owner,
         search.predictor,
-        search.table,
+        search.latency_source,
         work,
         name="Both",
         further=[FurtherLimit(other, limit), FurtherLimit(energy, 1e6)],
@@ -277,11 +283,11 @@ def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
 def test_an_energy_limit_is_kept_and_traded_on_the_front(
     search: Search, owner: User, work: Work, signed_in: Client
 ) -> None:
-    energy = energy_of(owner, search.table.device, work, space=roomy_space(), count=40)
+    energy = energy_of(owner, search.device, work, space=roomy_space(), count=40)
     within = search_of(
         owner,
         search.predictor,
-        search.table,
+        search.latency_source,
         work,
         name="Thrifty",
         latency_limit_ms=2 * search.latency_limit_ms,
@@ -311,9 +317,9 @@ def test_a_long_front_is_thinned_but_keeps_its_ends_and_its_winner(
     search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evolution, "FRONT_POINTS", 5)
-    energy = energy_of(owner, search.table.device, work, space=roomy_space(), count=40)
+    energy = energy_of(owner, search.device, work, space=roomy_space(), count=40)
     limit = FurtherLimit(energy, max(value for _, value in energy.measurements))
-    within = search_of(owner, search.predictor, search.table, work, name="Thin", further=[limit])
+    within = search_of(owner, search.predictor, search.latency_source, work, name="Thin", further=[limit])
     front = within.front
     assert front is not None
     assert len(front) == 5
@@ -325,9 +331,14 @@ def test_a_long_front_is_thinned_but_keeps_its_ends_and_its_winner(
 def test_limits_that_no_network_keeps_together_end_at_once_with_what_binds(
     search: Search, owner: User, work: Work
 ) -> None:
-    energy = energy_of(owner, search.table.device, work, space=roomy_space())
+    energy = energy_of(owner, search.device, work, space=roomy_space())
     none = search_of(
-        owner, search.predictor, search.table, work, name="None", further=[FurtherLimit(energy, 1e-6)]
+        owner,
+        search.predictor,
+        search.latency_source,
+        work,
+        name="None",
+        further=[FurtherLimit(energy, 1e-6)],
     )
     assert none.run.status == Run.Status.FAILED
     assert "What binds is energy on" in none.run.reason

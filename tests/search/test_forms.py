@@ -186,7 +186,7 @@ def test_a_search_with_every_kind_of_limit_is_begun(
             (f"table:{phone.pk}", "5"),
             ("", ""),
             (f"table:{watch.pk}", "6"),
-            (f"energy:{energy.pk}", "900"),
+            (f"cost:{energy.pk}", "900"),
         ),
         "confidence": "0.9",
         "cautious": "on",
@@ -198,7 +198,7 @@ def test_a_search_with_every_kind_of_limit_is_begun(
     assert (search.confidence, search.cautious) == (0.9, True)
     assert (search.max_multiply_adds, search.max_parameters) == (None, 100_000)
     assert search.max_file_bytes == 500_000
-    assert [(row.table, row.energy, row.maximum) for row in search.further_limits.all()] == [
+    assert [(row.table, row.cost, row.maximum) for row in search.further_limits.all()] == [
         (phone, None, 5.0),
         (watch, None, 6.0),
         (None, energy, 900.0),
@@ -242,7 +242,7 @@ def test_a_device_with_an_energy_limit_alone_cannot_have_its_own_network(
 ) -> None:
     phone, watch = (table_of(owner, device_name=name) for name in ("The phone", "The watch"))
     energy = energy_of(owner, watch.device, work)
-    limits = rows((f"table:{phone.pk}", "5"), (f"energy:{energy.pk}", "900"))
+    limits = rows((f"table:{phone.pk}", "5"), (f"cost:{energy.pk}", "900"))
     form = SearchForm(searchable | limits | {"networks": "each"}, owner=owner)
     assert "The watch alone also needs a latency limit there" in form.errors["networks"][0]
 

@@ -53,7 +53,7 @@ def finished(search: Search, owner: User) -> list[str]:
     """Addresses of everything a finished search stands on and leads to."""
     candidate = best_of(search)
     model = start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0)
-    pages = [search.table.device, search.table, search.predictor, search, candidate, model]
+    pages = [search.table.device, search.latency_source, search.predictor, search, candidate, model]
     return [
         *(page.get_absolute_url() for page in pages),
         reverse("table-export", args=[search.table_id, "csv"]),
@@ -160,7 +160,7 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(
             owner=owner,
             name=f"S{number}",
             predictor=search.predictor,
-            table=search.table,
+            table=search.latency_source,
             latency_limit_ms=1.0,
             population=8,
             generations=2,

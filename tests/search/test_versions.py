@@ -14,7 +14,7 @@ from chamnet_web.accounts.models import User
 from devices.runs.models import Run
 from search.forms import devices as device_forms
 from search.forms import predictors as forms
-from search.models import EnergyPredictor, Predictor, Sample, Search, TrainingRecipe
+from search.models import CostPredictor, Predictor, Sample, Search, TrainingRecipe
 from search.queries import stale_predictors
 from search.services.predictors import predictor_features, predictor_model, start_predictor
 from tests.search.world import (
@@ -218,12 +218,12 @@ def test_measured_energies_become_a_predictor_and_strangers_see_none_of_it(
 ) -> None:
     table = table_of(owner, tiny_space())
     text = csv_of(tiny_space(), "energy_uj", lambda one: 1e3 * one.multiply_adds**0.5, 20)
-    address = f"/devices/{table.device.pk}/energy/new/"
-    form: dict[str, Any] = {"space": tiny_space().id, "meter": "USB meter, 1 mW"}
+    address = f"/devices/{table.device.pk}/costs/new/"
+    form: dict[str, Any] = {"space": tiny_space().id, "quantity": "energy", "meter": "USB meter, 1 mW"}
     response = signed_in.post(address, form | {"file": file(text)})
     assert response.status_code == 302, response.context["form"].errors
     work()
-    energy = EnergyPredictor.objects.get()
+    energy = CostPredictor.objects.get()
     assert energy.run.status == Run.Status.SUCCEEDED, energy.run.reason
     assert energy.table == table
     assert energy.quality is not None
@@ -232,7 +232,7 @@ def test_measured_energies_become_a_predictor_and_strangers_see_none_of_it(
     assert len(page.context["state"]["scatter"]) == 20
     led_to = signed_in.get(energy.run.get_absolute_url())
     assert led_to.headers["Location"] == energy.get_absolute_url()
-    assert "Version 1" in signed_in.get(table.device.get_absolute_url()).content.decode()
+    assert "Energy, version 1" in signed_in.get(table.device.get_absolute_url()).content.decode()
     signed_in.force_login(stranger)
     assert signed_in.get(energy.get_absolute_url()).status_code == 404
     assert signed_in.get(address).status_code == 404
@@ -245,11 +245,11 @@ def test_energies_that_cannot_be_are_refused_with_their_line(
 ) -> None:
     device = table_of(owner, tiny_space()).device
     text = csv_of(tiny_space(), "energy_mj", lambda one: float(value), 6)
-    form = {"space": tiny_space().id, "meter": "A meter", "file": file(text)}
-    response = signed_in.post(f"/devices/{device.pk}/energy/new/", form)
+    form = {"space": tiny_space().id, "quantity": "energy", "meter": "A meter", "file": file(text)}
+    response = signed_in.post(f"/devices/{device.pk}/costs/new/", form)
     assert response.status_code == 422
     assert "Line 2: energy_mj is" in response.context["form"].errors["file"][0]
-    assert not EnergyPredictor.objects.exists()
+    assert not CostPredictor.objects.exists()
 
 
 def test_energies_that_are_all_equal_fail_the_fit_with_a_sentence(owner: User, work: Work) -> None:

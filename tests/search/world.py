@@ -16,9 +16,9 @@ from devices.runs.models import Run, Step
 from devices.runs.writing import writing
 from devices.services import this_machine
 from devices.tables import calibrate
-from search.models import Candidate, EnergyPredictor, Predictor, Search
+from search.models import Candidate, CostPredictor, Predictor, Search
 from search.predictors import Proposal as Proposed
-from search.services.energy import start_energy_predictor
+from search.services.costs import import_costs
 from search.services.predictors import record_proposal, record_training, start_predictor
 from search.services.problems import latency_range
 from search.services.searches import start_search
@@ -152,7 +152,9 @@ def predictor_of(
     return predictor
 
 
-def search_of(owner: User, predictor: Predictor, table: LatencyTable, work: Work, **changes: Any) -> Search:
+def search_of(
+    owner: User, predictor: Predictor, table: LatencyTable | CostPredictor, work: Work, **changes: Any
+) -> Search:
     """A finished search at the middle of the range that the space spans."""
     least, greatest = latency_range(predictor.space.load(), table)
     choices: dict[str, Any] = {
@@ -187,12 +189,12 @@ def csv_of(space: SearchSpace, column: str, value: Callable[[Architecture], floa
 
 def energy_of(
     owner: User, device: Device, work: Work, *, space: SearchSpace | None = None, count: int = 12
-) -> EnergyPredictor:
+) -> CostPredictor:
     """A predictor fitted to made-up energies that grow with the root of the multiply-adds."""
     space = space or tiny_space()
     text = csv_of(space, "energy_mj", lambda one: math.sqrt(one.multiply_adds), count)
     records = read_records(text.splitlines(), space, ENERGY_UNITS, lowest=0.0, highest=1e9)
-    energy = start_energy_predictor(
+    energy = import_costs(
         owner=owner, device=device, space=space, records=records, meter="A meter that a test made up"
     )
     work()

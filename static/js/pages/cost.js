@@ -1,13 +1,13 @@
-/** An energy predictor: held-out predictions against what was measured. */
+/** A predictor of energy or latency: held-out predictions against what was measured. */
 import { figure } from "../charts.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, pageState } from "../state.js";
 
 const state = pageState();
 const chart = figure("scatter", {
-  name: "predicted-against-measured-energy",
-  x: { label: "Measured", unit: "mJ" },
-  y: { label: "Predicted", unit: "mJ" },
+  name: `predicted-against-measured-${state.quantity}`,
+  x: { label: "Measured", unit: state.unit },
+  y: { label: "Predicted", unit: state.unit },
   series: [
     { id: "ideal", label: "Equal", draw: "line", slot: 8, faint: true },
     { id: "points", label: "Held-out prediction, 95 % interval", draw: "errors", slot: 4, predicted: true },

@@ -1,9 +1,9 @@
-"""The energy of one image on a device, as a Gaussian process over measured whole networks.
+"""What a network costs on a device, as a Gaussian process over measured whole networks: energy, or latency.
 
-It is the accuracy predictor's code on the logarithm of the energy, so that no prediction is negative and
-errors are relative. Besides the genes it sees the logarithm of a cost that is known of every network: its
-latency from the device's table, or its multiply-adds. The baseline is the simplest belief, that energy is
-constant * cost.
+It is the accuracy predictor's code on the logarithm of the cost, so that no prediction is negative and errors
+are relative. Besides the genes it sees the logarithm of a baseline that is known of every network: its
+latency from the device's table, or its multiply-adds. The simplest belief, which it has to beat, is that the
+cost is constant * baseline. Values are mJ of one image, or ms of one call.
 
 Source: Dai et al., ChamNet, CVPR 2019, section 3.3: a Gaussian process on measured energies.
 """
@@ -41,44 +41,44 @@ def with_cost(features: Features, cost: Features, ends: tuple[float, float]) -> 
 
 
 @dataclass(frozen=True)
-class EnergyModel:
-    """Predicts the energy of populations (n, genes) in millijoules."""
+class CostModel:
+    """Predicts the cost of populations (n, genes)."""
 
     process: GaussianProcess
     features: Features
 
     @classmethod
-    def fit(cls, population: IntArray, energy_mj: FloatArray, features: Features) -> EnergyModel:
-        """Learns from measured energies (n,), all above 0. Raises ValueError as GaussianProcess.fit does."""
-        return cls(GaussianProcess.fit(features(population), np.log(energy_mj)), features)
+    def fit(cls, population: IntArray, measured: FloatArray, features: Features) -> CostModel:
+        """Learns from measurements (n,), all above 0. Raises ValueError as GaussianProcess.fit does."""
+        return cls(GaussianProcess.fit(features(population), np.log(measured)), features)
 
     @classmethod
     def from_json(
-        cls, data: Mapping[str, Any], population: IntArray, energy_mj: FloatArray, features: Features
-    ) -> EnergyModel:
+        cls, data: Mapping[str, Any], population: IntArray, measured: FloatArray, features: Features
+    ) -> CostModel:
         """The model whose process `to_json` described, on the same measurements."""
-        return cls(GaussianProcess.from_json(data, features(population), np.log(energy_mj)), features)
+        return cls(GaussianProcess.from_json(data, features(population), np.log(measured)), features)
 
-    def quantile_mj(self, population: IntArray, probability: float) -> FloatArray:
-        """Energies (n,) that the networks stay within with this probability, 0.5 to below 1."""
+    def quantile(self, population: IntArray, probability: float) -> FloatArray:
+        """Costs (n,) that the networks stay within with this probability, 0.5 to below 1."""
         inputs = self.features(population)
         if probability == 0.5:
             return np.asarray(np.exp(self.process.predict_median(inputs)))
         return np.asarray(np.exp(self.process.predict_interval(inputs, 2.0 * probability - 1.0)[1]))
 
-    def interval_mj(self, population: IntArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    def interval(self, population: IntArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
         """Ends (n,), (n,) of the central interval that holds one measurement with this probability."""
         low, high = self.process.predict_interval(self.features(population), level)
         return np.exp(low), np.exp(high)
 
-    def probability_within(self, population: IntArray, limit_mj: float) -> FloatArray:
-        """Probability (n,) that the measured energy is at most `limit_mj`."""
-        return 1.0 - self.process.probability_above(self.features(population), float(np.log(limit_mj)))
+    def probability_within(self, population: IntArray, limit: float) -> FloatArray:
+        """Probability (n,) that the measured cost is at most `limit`."""
+        return 1.0 - self.process.probability_above(self.features(population), float(np.log(limit)))
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyQuality:
-    """Held-out predictions (n,) of measured energies (n,), all in mJ, beside those of the baseline.
+class CostQuality:
+    """Held-out predictions (n,) of measurements (n,), beside those of the baseline.
 
     errors are mean absolute relative errors; `beats_baseline` asks for a difference of two standard errors.
     """
@@ -94,33 +94,33 @@ class EnergyQuality:
     beats_baseline: bool
 
 
-def energy_quality(
+def cost_quality(
     population: IntArray,
-    energy_mj: FloatArray,
+    measured: FloatArray,
     cost: FloatArray,
     features: Features,
     rng: np.random.Generator,
     on_fold: Callable[[], object] | None = None,
-) -> EnergyQuality:
-    """Cross-validated quality on measured energies (n,), and that of energy = constant * cost (n,).
+) -> CostQuality:
+    """Cross-validated quality on measurements (n,), and that of constant * cost (n,), the baseline.
 
     `on_fold` is as in `cross_validate`. Raises ValueError for fewer than FEWEST_MEASURED measurements, and as
     GaussianProcess.fit does.
     """
-    n = len(energy_mj)
+    n = len(measured)
     if n < FEWEST_MEASURED:
-        raise ValueError(f"An energy predictor needs at least {FEWEST_MEASURED} measured networks, not {n}.")
+        raise ValueError(f"A predictor of costs needs at least {FEWEST_MEASURED} measured networks, not {n}.")
     held: CrossValidation = cross_validate(
-        features(population), np.log(energy_mj), folds=min(FOLDS, n), rng=rng, on_fold=on_fold
+        features(population), np.log(measured), folds=min(FOLDS, n), rng=rng, on_fold=on_fold
     )
     predicted = np.exp(held.predicted)
-    errors = np.abs(predicted / energy_mj - 1.0)
-    others = np.array([_constant(np.delete(energy_mj, i), np.delete(cost, i)) for i in range(n)])
-    baseline = np.abs(others * cost / energy_mj - 1.0)
+    errors = np.abs(predicted / measured - 1.0)
+    others = np.array([_constant(np.delete(measured, i), np.delete(cost, i)) for i in range(n)])
+    baseline = np.abs(others * cost / measured - 1.0)
     gain = baseline - errors
     reach = 1.96 * held.deviation
-    return EnergyQuality(
-        measured=energy_mj,
+    return CostQuality(
+        measured=measured,
         predicted=predicted,
         low=np.exp(held.predicted - reach),
         high=np.exp(held.predicted + reach),
@@ -132,6 +132,6 @@ def energy_quality(
     )
 
 
-def _constant(energy_mj: FloatArray, cost: FloatArray) -> float:
+def _constant(measured: FloatArray, cost: FloatArray) -> float:
     """The factor between cost and energy: the median ratio, which few odd measurements do not move."""
-    return float(np.median(energy_mj / cost))
+    return float(np.median(measured / cost))

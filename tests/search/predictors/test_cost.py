@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.predictors import EnergyModel, energy_quality, with_cost
+from search.predictors import CostModel, cost_quality, with_cost
 from tests.search.predictors.toy import ordinal_view
 
 VIEW = ordinal_view(*[5] * 6)
@@ -28,7 +28,7 @@ FEATURES = with_cost(VIEW.features, latency, (1.0, 6.0))
 def test_it_beats_the_baseline_where_power_depends_on_the_network_and_says_so() -> None:
     noise = np.exp(np.random.default_rng(1).normal(scale=0.02, size=len(POPULATION)))
     energy = hungry(POPULATION) * noise
-    found = energy_quality(POPULATION, energy, latency(POPULATION), FEATURES, np.random.default_rng(0))
+    found = cost_quality(POPULATION, energy, latency(POPULATION), FEATURES, np.random.default_rng(0))
     assert found.beats_baseline
     assert found.error < 0.05 < found.baseline_error
     assert found.spearman > 0.95
@@ -38,16 +38,16 @@ def test_it_beats_the_baseline_where_power_depends_on_the_network_and_says_so() 
 def test_where_energy_is_proportional_to_latency_the_baseline_is_as_good_and_it_says_so() -> None:
     noise = np.exp(np.random.default_rng(1).normal(scale=0.05, size=len(POPULATION)))
     energy = 3.0 * latency(POPULATION) * noise
-    found = energy_quality(POPULATION, energy, latency(POPULATION), FEATURES, np.random.default_rng(0))
+    found = cost_quality(POPULATION, energy, latency(POPULATION), FEATURES, np.random.default_rng(0))
     assert not found.beats_baseline
 
 
 def test_no_prediction_is_negative_and_quantiles_are_ordered() -> None:
     energy = hungry(POPULATION)
-    model = EnergyModel.fit(POPULATION[:30], energy[:30], FEATURES)
+    model = CostModel.fit(POPULATION[:30], energy[:30], FEATURES)
     everything = VIEW.everything()[::7]
-    likely, sure = model.quantile_mj(everything, 0.5), model.quantile_mj(everything, 0.95)
-    low, high = model.interval_mj(everything)
+    likely, sure = model.quantile(everything, 0.5), model.quantile(everything, 0.95)
+    low, high = model.interval(everything)
     assert np.all(low > 0.0)
     assert np.all((low <= likely) & (likely <= sure) & (sure <= high))
     chance = model.probability_within(everything, float(np.median(likely)))
@@ -57,11 +57,11 @@ def test_no_prediction_is_negative_and_quantiles_are_ordered() -> None:
 
 def test_a_model_comes_back_from_json_with_the_same_predictions() -> None:
     energy = hungry(POPULATION)
-    model = EnergyModel.fit(POPULATION, energy, FEATURES)
-    again = EnergyModel.from_json(model.process.to_json(), POPULATION, energy, FEATURES)
-    assert np.allclose(again.quantile_mj(POPULATION, 0.9), model.quantile_mj(POPULATION, 0.9))
+    model = CostModel.fit(POPULATION, energy, FEATURES)
+    again = CostModel.from_json(model.process.to_json(), POPULATION, energy, FEATURES)
+    assert np.allclose(again.quantile(POPULATION, 0.9), model.quantile(POPULATION, 0.9))
 
 
 def test_too_few_measurements_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 5 measured networks, not 3"):
-        energy_quality(POPULATION[:3], np.ones(3), np.ones(3), FEATURES, np.random.default_rng(0))
+        cost_quality(POPULATION[:3], np.ones(3), np.ones(3), FEATURES, np.random.default_rng(0))

@@ -1,0 +1,67 @@
+"""Pages about what whole networks cost on devices: energy and latency."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from devices.models import Device
+from devices.networks import meters_of
+from devices.runs.views import run_state
+from search.forms.devices import CostImportForm, CostMeasureForm
+from search.models import CostPredictor
+from search.services.costs import import_costs, measure_costs
+
+
+@require_http_methods(["GET", "POST"])
+def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """Two ways to a predictor: networks measured now, or a file of what was measured elsewhere."""
+    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    posted, imports = request.method == "POST", "budget" not in request.POST
+    quantity = {"quantity": request.GET.get("quantity", CostPredictor.Quantity.ENERGY)}
+    measure = CostMeasureForm(request.POST if posted and not imports else None, initial=quantity, prefix=None)
+    form = CostImportForm(
+        request.POST if posted and imports else None,
+        request.FILES or None,
+        initial=quantity,
+        auto_id="import_%s",
+    )
+    if form.is_bound and form.is_valid():
+        return redirect(import_costs(owner=request.user, device=device, **form.cleaned_data))
+    if measure.is_bound and measure.is_valid():
+        try:
+            return redirect(measure_costs(owner=request.user, device=device, **measure.cleaned_data))
+        except ValueError as error:
+            measure.add_error(None, str(error))
+    context = {"form": form, "measure_form": measure, "device": device, "meters": meters_of(device)}
+    status = 422 if form.errors or measure.errors else 200
+    return render(request, "search/cost_form.html", context, status=status)
+
+
+@require_GET
+def cost_page(request: HttpRequest, cost_id: UUID) -> HttpResponse:
+    rows = CostPredictor.objects.owned_by(request.user).select_related(
+        "run", "device", "space", "table__device"
+    )
+    cost = get_object_or_404(rows, pk=cost_id)
+    quality = cost.quality or {}
+    names = ("measured", "predicted", "low", "high")
+    context: dict[str, Any] = {
+        "object": cost,
+        "cost": cost,
+        "run": cost.run,
+        "quality": cost.quality,
+        "spread": median(cost.facts["spreads"]) if cost.facts.get("spreads") else None,
+        "state": {
+            "run": run_state(cost.run),
+            "unit": cost.unit,
+            "quantity": cost.quantity,
+            "scatter": [dict(zip(names, row, strict=True)) for row in quality.get("scatter", [])],
+        },
+    }
+    return render(request, "search/cost.html", context)
