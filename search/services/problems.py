@@ -307,8 +307,8 @@ def latency_range(
     latency = limited_latency(space, source, math.inf)
     known = latency.summed_us if isinstance(latency, DeviceLatency) else latency.baseline
     ends = np.array([known.least()[1], known.greatest()[1]], dtype=np.int64)
-    least, greatest = latency.quantiles(ends, confidence)
-    return float(least), float(greatest)
+    found = latency.quantiles(ends, confidence)
+    return float(found.min()), float(found.max())
 
 
 def compile_table(space: SearchSpace, table: LatencyTable) -> tuple[CompiledCost, Calibration]:

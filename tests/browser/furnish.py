@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from typing import Any
 
 import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 
+from devices.agents import hello
+from devices.models import Device, DeviceToken
 from devices.runs.writing import writing
-from devices.services import import_table
+from devices.services import import_table, join_calibration
 from devices.tables.formats import read_table
 from search.models import Epoch, TrainedModel
 from search.services.models import start_model
 from search.services.predictors import import_predictor
 from search.services.quickstart import start_quickstart
 from search.services.searches import FurtherLimit, start_searches
-from search.spaces import ACCURACY_UNITS, read_records
+from search.services.tables import build_table, complete_table
+from search.spaces import ACCURACY_UNITS, preset, read_records
 from tests.devices.tables.test_formats import YAML
 from tests.search.world import (
     begin_predictor,
@@ -58,7 +62,7 @@ def trained(model: TrainedModel) -> TrainedModel:
 
 
 def furnish() -> dict[str, str]:
-    work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor"))
+    work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor", "table"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -87,6 +91,26 @@ def furnish() -> dict[str, str]:
     )
     work()
     again = table_of(owner, space, slower=1.2)
+    fewer: dict[str, Any] = {"stage3.channels": (16, 48)}
+    narrow = table_of(owner, preset("chamnet-mobile-small", **fewer), device_name="A server")
+    learned = complete_table(table=narrow, space=preset("chamnet-mobile-small"), way="interpolate")
+    layers = space.lower([0] * len(space.genes))
+    joined = join_calibration(
+        table=table, label="model 0123abcd", layers=layers, measured_us=1.1 * table.load().network_us(layers)
+    )
+    pi = Device.objects.create(
+        owner=owner,
+        name="Raspberry Pi",
+        kind="mobile-cpu",
+        engine="onnxruntime",
+        data_type="float32",
+        threads=4,
+        batch_size=1,
+    )
+    token, _ = DeviceToken.issue(pi)
+    hello(token, {"processor": "Cortex-A76", "engine": "ONNX Runtime 1.32.0"}, [])
+    measuring = build_table(device=pi, space=space)
+    measuring.run.steps.all().delete()
     foreign = import_table(device=phone.device, table=read_table(YAML), name="160.yaml")
     records = read_records(
         csv_of(space, "accuracy_percent", lambda one: 60 + 8 * one.multiply_adds**0.1, 24).splitlines(),
@@ -117,6 +141,9 @@ def furnish() -> dict[str, str]:
         "phone": phone.device,
         "cost": energy,
         "table-foreign": foreign,
+        "table-learned": learned,
+        "table-joined": joined,
+        "device-agent": pi,
         "search-thrifty": thrifty,
         "candidate-thrifty": best_of(thrifty),
         "search": search,
@@ -134,6 +161,7 @@ def furnish() -> dict[str, str]:
         "predictor-import": "/predictors/import/",
         "table-compare": f"/tables/{again.pk}/compare/?with={table.pk}",
         "table-import": f"/devices/{phone.device.pk}/tables/import/",
+        "table-spaces": f"/tables/{narrow.pk}/spaces/",
         "cost-new": f"/devices/{phone.device.pk}/costs/new/",
         "searches": "/searches/",
         "search-new": "/searches/new/",

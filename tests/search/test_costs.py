@@ -51,6 +51,8 @@ def made_up_meter(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def measured(step: Any, row: NetworkMeasurement) -> tuple[list[float], dict[str, Any]]:
         value = reading(row)
+        if row.quantity == "latency":
+            return [value, 1.1 * value], {}
         found = EnergyFound([value], 3.5, 0.5, "a made-up meter", 1e-3)
         return [0.99 * value, value, 1.01 * value], found.facts()
 
@@ -129,9 +131,14 @@ def test_a_machine_without_a_meter_says_so_and_invents_nothing(
     assert not CostPredictor.objects.exists()
     answer = signed_in.post(address, {"quantity": "latency", "space": space, "budget": 8})
     assert answer.status_code == 302
-    assert CostPredictor.objects.get().quantity == "latency"
+    work()
+    timing = CostPredictor.objects.get()
+    assert timing.run.status == Run.Status.SUCCEEDED, timing.run.reason
+    assert timing.quantity == "latency"
+    assert all(0 < value < 1000 for _, value in timing.measurements)
 
 
+@pytest.mark.usefixtures("made_up_meter")
 def test_whole_networks_timed_here_limit_a_search_of_a_device_without_a_table(
     owner: User, work: Work, signed_in: Client
 ) -> None:
