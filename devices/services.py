@@ -149,9 +149,12 @@ def join_calibration(
 ) -> LatencyTable:
     """The next version of a table, whose calibration also knows a network that was measured later.
 
-    It shares the operators of the version it is made from. Raises LookupError when the table lacks one.
+    It shares the operators of the version it is made from. Raises LookupError when the table lacks one, or
+    the networks that its calibration was fitted to: one network does not replace them.
     """
     looked_up = table.load()
+    if looked_up.calibration.networks > table.points.count():
+        raise LookupError("The table does not hold the networks that it was calibrated on.")
     device, version = table.device, next_version(table.device)
     run = Run.objects.create(
         owner=device.owner, kind="table", title=f"Latency table {version} of {device.name}", total=1
@@ -188,7 +191,7 @@ def join_calibration(
         writer.progress(done=1)
         writer.succeed(
             f"{label}: measured {measured_us / 1000:.3g} ms, version {table.version} predicted "
-            f"{expected / 1000:.3g} ms. Calibrated on {len(points)} networks."
+            f"{expected / 1000:.3g} ms. Calibrated on {len(points)} network{'' if len(points) == 1 else 's'}."
         )
     heir.run = writer.run
     return heir

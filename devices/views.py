@@ -79,7 +79,7 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
         "points": points,
         "calibration": table.calibration,
         "imported": imported,
-        "draws": bool(points or table.source in (table.Source.WORKER, table.Source.AGENT)),
+        "draws": bool(points) or not table.run.is_final,
         "joined": queries.joined(points),
         "quality": table.quality,
         "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],

@@ -208,6 +208,9 @@ def test_a_network_measured_later_joins_the_calibration_as_a_new_version(owner: 
     assert abs(after.latency_us(summed) - 1.5 * summed) < abs(before.latency_us(summed) - 1.5 * summed)
     assert table.points.filter(label="a model").count() == 0
     assert newer_table(table) == again
+    table.points.first().delete()
+    with pytest.raises(LookupError, match="does not hold the networks"):
+        join_calibration(table=table, label="a model", layers=layers, measured_us=1.5 * summed)
 
 
 @pytest.mark.parametrize("steady_after", [ROUNDS, ROUNDS + 1, 10**6])
