@@ -6,12 +6,14 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,9 @@ from django.test import Client as Browser
 from chamnet_web.accounts.models import User
 from devices.agent.client import Client, CorruptFileError, RefusedError
 from devices.agent.engines import EngineMissingError, engine
+from devices.agent.main import _measured
 from devices.agents import agent_program
+from devices.meters import available
 from devices.models import Device, DeviceToken, KernelFile, LatencyTable
 from devices.operators import Layer
 from devices.profiling import torchscript_network
@@ -33,6 +37,7 @@ from devices.runs.services import cancel, pause
 from devices.tables.plan import NETWORK_ROUNDS, ROUNDS
 from search.services.tables import build_table
 from search.spaces import preset
+from tests.devices.meters.test_meters import METER_PROGRAM
 from tests.search.world import table_of, tiny_space
 
 Work = Callable[..., int]
@@ -313,6 +318,23 @@ def test_an_engine_runs_a_file_on_images_of_its_shape(kind: str) -> None:
     output = result[0] if isinstance(result, list) else result
     assert tuple(output.shape) == (3, space.classes)
     assert kind[:4] in made.name.lower()
+
+
+def test_the_agent_measures_energy_with_a_program_and_nothing_without_a_meter(tmp_path: Path) -> None:
+    layers = SPACES[0].lower([0] * len(SPACES[0].genes))
+    first = layers[0].operator
+    (tmp_path / "meter.py").write_text(METER_PROGRAM)
+    item = {"name": "network", "inputs": [[first.in_channels, first.size, first.size]]}
+    work = {"quantity": "energy", "items": [item]}
+    files: Any = SimpleNamespace(content=lambda item: onnx_network(layers))
+    made = engine("onnxruntime", 1)
+    meters = available(f"{sys.executable} {tmp_path / 'meter.py'}")
+    found = _measured(files, made, work, 1, meters[:1])
+    assert len(found["values"]["network"]) == 3
+    assert all(millijoules > 0 for millijoules in found["values"]["network"])
+    assert found["facts"]["meter"].startswith("program")
+    with pytest.raises(RefusedError, match="no meter"):
+        _measured(files, made, work, 1, [])
 
 
 def test_an_engine_that_is_not_there_is_named() -> None:

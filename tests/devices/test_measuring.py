@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.test import Client
 
 from chamnet_web.accounts.models import User
 from devices import measuring, queries, steps
@@ -153,6 +154,36 @@ def test_missing_operators_are_learned_only_when_asked_and_widen_the_interval(
     uses = np.array([any(found.is_learned(x.operator) for x in space.lower(row.tolist())) for row in genes])
     assert 0 < uses.sum() < len(uses)
     assert width[uses].min() > width[~uses].max()
+
+
+@pytest.mark.usefixtures("made_up_machine")
+def test_the_page_of_coverage_says_what_is_missing_and_begins_what_is_asked(
+    signed_in: Client, owner: User, stranger: User, work: Work
+) -> None:
+    table = table_of(owner, preset("chamnet-mobile-small", classes=10, in_channels=1, **FEWER), work)
+    space = preset("chamnet-mobile-small", classes=10, in_channels=1)
+    missing = table.load().coverage(space.operators()).missing
+    page = signed_in.get(f"/tables/{table.pk}/spaces/").content.decode()
+    assert f"{len(missing)} operators missing." in page
+    assert missing[0] in page
+    address = f"/tables/{table.pk}/complete/"
+    for way in ("measure", "interpolate"):
+        answer = signed_in.post(address, {"space": space.id, "way": way})
+        assert answer.status_code == 302
+        work()
+        completed = LatencyTable.objects.get(pk=answer.headers["Location"].split("/")[2])
+        assert completed.run.status == Run.Status.SUCCEEDED, completed.run.reason
+        found = completed.load().coverage(space.operators())
+        assert (found.missing, found.learned) == ((), len(missing) if way == "interpolate" else 0)
+    shown = signed_in.get(f"/tables/{completed.pk}/?from=learned").content.decode()
+    assert shown.count("learned ±") == min(len(missing), 50)
+    assert "How well operators are learned" in shown
+    assert "Every operator is there" in signed_in.get(f"/tables/{completed.pk}/spaces/").content.decode()
+    for wrong in ({"space": "none", "way": "measure"}, {"space": space.id, "way": "guess"}):
+        assert signed_in.post(address, wrong).status_code == 404
+    signed_in.force_login(stranger)
+    assert signed_in.get(f"/tables/{table.pk}/spaces/").status_code == 404
+    assert signed_in.post(address, {"space": space.id, "way": "measure"}).status_code == 404
 
 
 @pytest.mark.usefixtures("made_up_machine")

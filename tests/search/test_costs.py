@@ -23,19 +23,12 @@ from search.models import CostPredictor
 from search.services.costs import measure_costs
 from search.services.problems import latency_range
 from search.services.searches import FurtherLimit
+from tests.devices.meters.test_meters import METER_PROGRAM
 from tests.devices.test_agent import Agent, device_of
 from tests.search.world import csv_of, predictor_of, roomy_space, search_of, table_of, tiny_space
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
-
-# Ten watts all the time, and forty more for every second that the measuring process computes.
-METER = """
-import os, time
-fields = open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()
-computed = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-print(f"{10.0 * time.monotonic() + 40.0 * computed:.2f} J")
-"""
 
 
 def reading(row: NetworkMeasurement) -> float:
@@ -92,18 +85,30 @@ def test_the_sampler_picks_networks_whose_energy_makes_a_predictor_better_than_t
 
 
 def test_a_reading_program_measures_real_networks_and_proportional_energy_says_so(
-    owner: User, work: Work, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: User,
+    work: Work,
+    signed_in: Client,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The program counts computing time, so that energy is constant * latency: the baseline is as good."""
-    (tmp_path / "meter.py").write_text(METER)
+    (tmp_path / "meter.py").write_text(METER_PROGRAM)
     settings.ENERGY_COMMAND = f"{sys.executable} {tmp_path / 'meter.py'}"
     monkeypatch.setattr("devices.meters.measuring.SHORTEST_SECONDS", 0.2)
     space = tiny_space()
+    table = table_of(owner, space, work)
     energy = measure_costs(owner=owner, device=this_machine(owner), space=space, quantity="energy", budget=6)
     work()
     energy.refresh_from_db()
     assert energy.run.status == Run.Status.SUCCEEDED, energy.run.reason
     assert energy.meter.startswith("program")
+    assert energy.table == table
+    quality = energy.quality
+    assert quality is not None
+    assert quality["baseline_error"] < 0.4
+    page = signed_in.get(energy.get_absolute_url()).content.decode()
+    assert ("The baseline is as good." in page) != quality["beats_baseline"]
     assert energy.facts["resolution_j"] == pytest.approx(0.01)
     assert energy.facts["idle_watts"] == pytest.approx(10.0, abs=8.0)
     assert len(energy.facts["spreads"]) == 6

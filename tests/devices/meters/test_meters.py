@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from devices.meters import CommandMeter, MeterError, RaplMeter, available, measure_energy
+from devices.meters import CommandMeter, MeterError, NvmlMeter, RaplMeter, available, measure_energy
 from devices.meters import measuring as measuring_energy
 from devices.meters.sources import POWERCAP
+
+# Ten watts all the time, and forty more for every second that the measuring process computes.
+METER_PROGRAM = """
+import os, time
+fields = open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()
+computed = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+print(f"{10.0 * time.monotonic() + 40.0 * computed:.2f} J")
+"""
 
 
 class Device:
@@ -106,6 +114,43 @@ def test_a_machine_without_meters_says_so(tmp_path: Path) -> None:
     with pytest.raises(MeterError, match="root only"):
         RaplMeter(tmp_path)
     assert POWERCAP.is_absolute()
+
+
+class FakeNvml:
+    """As much of pynvml as is used: a counter of millijoules."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *readings: int) -> None:
+        self.readings = list(readings)
+
+    def nvmlInit(self) -> None:
+        if not self.readings:
+            raise self.NVMLError("Driver Not Loaded")
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+        return index
+
+    def nvmlDeviceGetName(self, handle: int) -> str:
+        return "A GPU"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: int) -> int:
+        return self.readings.pop(0)
+
+
+def test_nvml_counts_millijoules_and_a_machine_without_a_driver_has_no_such_meter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(500, 1000, 3500))
+    meter = NvmlMeter()
+    meter.start()
+    assert meter.stop()[0] == pytest.approx(2.5)
+    assert meter.name == "NVML, A GPU"
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
+    with pytest.raises(MeterError, match="Driver Not Loaded"):
+        NvmlMeter()
+    assert available(powercap=tmp_path) == []
 
 
 def program(folder: Path, body: str) -> str:
