@@ -197,7 +197,7 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -
     page.get_by_label("Engine").select_option("external")
     page.get_by_role("checkbox", name="This machine").uncheck()
     page.get_by_role("button", name=re.compile("Register")).click()
-    page.get_by_role("link", name="Import a table").click()
+    page.get_by_role("link", name="Import a table", exact=True).click()
     page.get_by_label("File").set_input_files(table)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.locator("[data-coverage]")).to_have_text("100.0 %")
