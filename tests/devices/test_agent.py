@@ -88,6 +88,11 @@ class Agent:
         return self.post(work["results"], {"values": values}, status)
 
 
+def numbered(work: Any, number: int) -> str:
+    """The address of results of the same table under another number."""
+    return f"{work['results'].rpartition('/')[0]}/{number}"
+
+
 @pytest.mark.django_db
 def test_a_table_is_measured_by_what_an_agent_hands_in(phone: Device, work: Work) -> None:
     agent = Agent(phone)
@@ -146,7 +151,7 @@ def test_results_that_were_not_asked_for_are_refused_with_the_reason(phone: Devi
     for broken in ("1e999", "null", '"soon"', "[]"):
         text = json.dumps({"values": good}).replace("2.0", broken, 1)
         agent.post(asked["results"], text, 422)
-    agent.post(asked["results"].replace("/0", "/7"), {"values": good}, 422)
+    agent.post(numbered(asked, 7), {"values": good}, 422)
     assert not table.entries.exists()
 
 
@@ -161,7 +166,7 @@ def test_a_paused_table_waits_and_a_cancelled_one_takes_nothing(phone: Device, w
     assert agent.send(asked) == {"counted": True}
     cancel(table.run)
     assert agent.work()["items"] == []
-    later = {"results": asked["results"].replace("/0", "/1"), "items": asked["items"]}
+    later = {"results": numbered(asked, 1), "items": asked["items"]}
     assert agent.send(later) == {"counted": False}
 
 
