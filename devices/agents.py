@@ -67,6 +67,7 @@ def next_work(device: Device) -> dict[str, Any]:
         return {
             "message": "Nothing to measure: start a table on the device's page.",
             "wait_seconds": WAIT_SECONDS,
+            "idle": True,
         }
     wanted = None if table.run.status == Run.Status.PAUSED else measuring.assignment(table)
     if wanted is None:

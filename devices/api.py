@@ -78,6 +78,7 @@ class Work(Schema):
 
     message: str
     wait_seconds: float = 0
+    idle: bool = Field(default=False, description="Nothing is under way: an agent may end.")
     quantity: str = Field(default="latency", description="latency or energy")
     results: str = Field(default="", description="Address that the results are sent to.")
     title: str = ""

@@ -69,7 +69,7 @@ def _serve(client: Client, terminal: Terminal, chosen: argparse.Namespace) -> in
         while True:
             work = client.get(f"{API}/work")
             if not work["items"]:
-                if chosen.once and work["wait_seconds"] > 1.0:
+                if chosen.once and work["idle"]:
                     terminal.say(work["message"])
                     return 0
                 terminal.idle(work["message"])

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class _Described:
         return {"name": self.name, "resolution_j": self.resolution_j}
 
 
-class _Counter(_Described):
+class _Counter(_Described, ABC):
     """A meter that reads a counter which only grows."""
 
     def start(self) -> None:
@@ -53,8 +54,9 @@ class _Counter(_Described):
             raise MeterError(f"{self.name} went down by {-used:g} J while it was read.")
         return used, ended - self._began
 
+    @abstractmethod
     def _read(self) -> float:
-        raise NotImplementedError
+        """Joules so far. Raises MeterError."""
 
 
 class RaplMeter(_Counter):
