@@ -56,6 +56,17 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
+                name="study",
+                steps={
+                    "study.advance": "search.steps.study.advance",
+                    "study.trial": "search.steps.study.trial",
+                },
+                keeps="The table, searches and models that were finished are kept.",
+                given_up={"study.trial": "search.steps.study.lose_trial"},
+            )
+        )
+        register(
+            RunKind(
                 name="quickstart",
                 steps={"quickstart.advance": "search.steps.quickstart.advance"},
                 keeps="The device, tables, predictors and models that were finished are kept.",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import costs, models, overview, predictors, searches, tables
+from search.views import costs, models, overview, predictors, recipes, searches, studies, tables
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -28,6 +28,13 @@ urlpatterns = [
     path("searches/<uuid:search_id>/candidates.csv", searches.search_csv, name="search-csv"),
     path("candidates/<uuid:candidate_id>/", searches.candidate_page, name="candidate"),
     path("candidates/<uuid:candidate_id>/train/", searches.model_new, name="model-new"),
+    path("studies/", studies.study_list, name="studies"),
+    path("studies/new/", studies.study_new, name="study-new"),
+    path("studies/<uuid:study_id>/", studies.study_page, name="study"),
+    path("studies/<uuid:study_id>/study.csv", studies.study_csv, name="study-csv"),
+    path("recipes/", recipes.recipe_list, name="recipes"),
+    path("recipes/new/", recipes.recipe_new, name="recipe-new"),
+    path("recipes/<slug:recipe_id>/", recipes.recipe_page, name="recipe"),
     path("models/", models.model_list, name="models"),
     path("models/<uuid:model_id>/", models.model_page, name="model"),
     path("models/<uuid:model_id>/file/", models.model_file, name="model-file"),

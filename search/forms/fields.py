@@ -10,6 +10,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
+from search.models import OwnRecipe
 from search.spaces import Records, RecordsError, SearchSpace, read_records
 from search.training.recipes import PRESET_NOTES
 
@@ -23,10 +24,15 @@ def seed_field() -> forms.IntegerField:
     )
 
 
-def recipe_choices(final: bool) -> list[tuple[str, str]]:
-    return [
-        (name, f"{name}: {note}") for name, note in PRESET_NOTES.items() if name.endswith("-final") == final
+def recipe_choices(owner: Any, final: bool | None) -> list[Any]:
+    """Presets for samples or for final models, or both for None, and the recipes of the owner's own."""
+    presets = [
+        (name, f"{name}: {note}")
+        for name, note in PRESET_NOTES.items()
+        if final is None or name.endswith("-final") == final
     ]
+    own = [(row.recipe_id, row.name) for row in OwnRecipe.objects.owned_by(owner)]
+    return [*presets, *([("Your own", own)] if own else [])]
 
 
 class RecordsField(forms.FileField):

@@ -94,7 +94,7 @@ class PredictorForm(NamedForm):
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, owner=owner, **kwargs)
-        choice_field(self, "recipe").choices = recipe_choices(final=False)
+        choice_field(self, "recipe").choices = recipe_choices(owner, final=False)
         cast("forms.ModelChoiceField[Any]", self.fields["source"]).queryset = usable_predictors(owner)
 
     def clean(self) -> dict[str, Any]:

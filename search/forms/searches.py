@@ -248,6 +248,6 @@ class ModelForm(forms.Form):
     recipe = forms.ChoiceField(help_text="Longer than for samples: this network is the one you keep.")
     seed = seed_field()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choice_field(self, "recipe").choices = recipe_choices(final=True)
+        choice_field(self, "recipe").choices = recipe_choices(owner, final=True)

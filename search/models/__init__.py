@@ -12,14 +12,18 @@ from search.models.predictors import (
     Space,
     TrainingRecipe,
 )
+from search.models.recipes import OwnRecipe
 from search.models.searches import Candidate, Generation, Search, SearchLimit
+from search.models.studies import Baseline, Study, StudyEntry
 from search.models.trained import Epoch, QuickStart, TrainedModel
 
 __all__ = [
+    "Baseline",
     "Candidate",
     "CostPredictor",
     "Epoch",
     "Generation",
+    "OwnRecipe",
     "OwnedQuerySet",
     "Predictor",
     "Proposal",
@@ -29,6 +33,8 @@ __all__ = [
     "Search",
     "SearchLimit",
     "Space",
+    "Study",
+    "StudyEntry",
     "TrainedModel",
     "TrainingRecipe",
 ]

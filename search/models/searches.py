@@ -176,5 +176,25 @@ class Candidate(models.Model):
         return reverse("candidate", args=[self.pk])
 
     @property
+    def label(self) -> str:
+        return f"candidate {self.rank}"
+
+    @property
     def architecture(self) -> Architecture:
         return Architecture(self.search.predictor.space.load(), tuple(self.genes))
+
+    @property
+    def predictor(self) -> Predictor:
+        return self.search.predictor
+
+    @property
+    def latency_source(self) -> LatencyTable | CostPredictor:
+        return self.search.latency_source
+
+    @property
+    def device(self) -> Device:
+        return self.search.device
+
+    @property
+    def limit_ms(self) -> float | None:
+        return self.search.latency_limit_ms

@@ -15,15 +15,18 @@ from devices.runs.models import Run
 from search.models.ownership import OwnedQuerySet
 from search.models.predictors import Predictor, TrainingRecipe
 from search.models.searches import Candidate, Search
+from search.models.studies import Baseline, Study
 
 
 class TrainedModel(models.Model):
-    """A candidate trained to the end: measured accuracy, measured latency, a verified file."""
+    """A candidate, or a study's baseline, trained to the end: measured accuracy, measured latency, files."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="models")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="model")
-    candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="models")
+    candidate = models.ForeignKey(Candidate, null=True, on_delete=models.PROTECT, related_name="models")
+    baseline = models.ForeignKey(Baseline, null=True, on_delete=models.PROTECT, related_name="models")
+    study = models.ForeignKey(Study, null=True, on_delete=models.SET_NULL, related_name="models")
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="models")
     seed = models.PositiveIntegerField()
     checkpoint = models.FileField(upload_to="checkpoints/", null=True)
@@ -43,12 +46,26 @@ class TrainedModel(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(candidate__isnull=False, baseline__isnull=True)
+                | models.Q(candidate__isnull=True, baseline__isnull=False),
+                name="model_of_one_network",
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"Model of {self.candidate}"
+        return f"Model of {self.network}"
 
     def get_absolute_url(self) -> str:
         return reverse("model", args=[self.pk])
+
+    @property
+    def network(self) -> Candidate | Baseline:
+        """What was trained."""
+        found = self.candidate or self.baseline
+        assert found is not None  # noqa: S101  (the constraint holds it; for the type checker)
+        return found
 
     @property
     def is_verified(self) -> bool:

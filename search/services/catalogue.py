@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
-from search.models import Space, TrainingRecipe
+from search.models import OwnRecipe, Space, TrainingRecipe
 from search.spaces import PRESETS, Records, SearchSpace, preset
 from search.training import datasets
+from search.training.datasets import Dataset
 from search.training.recipes import PRESETS as RECIPES
-from search.training.recipes import Recipe
+from search.training.recipes import Recipe, suited
 
 
 def space_for(preset_name: str, dataset_name: str) -> SearchSpace:
@@ -61,9 +63,25 @@ def imported_recipe(origin: str, records: Records) -> TrainingRecipe:
     return row
 
 
-def remember_recipe(name: str) -> TrainingRecipe:
-    """The row of a preset recipe, made when it is new. Raises KeyError for an unknown preset."""
-    recipe: Recipe = RECIPES[name]
+def remember_recipe(name: str, known: Dataset | None = None) -> TrainingRecipe:
+    """The row of a preset recipe, suited to the data set, made when it is new; or of a recipe's id.
+
+    Raises KeyError for what is neither.
+    """
+    if name in RECIPES:
+        return _recipe_row(name, suited(RECIPES[name], mirrors=known is not None and known.mirrors))
+    row = TrainingRecipe.objects.filter(pk=name).first()
+    if row is None:
+        raise KeyError(name)
+    return row
+
+
+def name_recipe(owner: Any, name: str, recipe: Recipe) -> OwnRecipe:
+    """A recipe under a person's own name for it."""
+    return OwnRecipe.objects.create(owner=owner, name=name, recipe=_recipe_row(name, recipe))
+
+
+def _recipe_row(name: str, recipe: Recipe) -> TrainingRecipe:
     row, _ = TrainingRecipe.objects.get_or_create(
         id=recipe.id, defaults={"name": name, "definition": recipe.to_json()}
     )

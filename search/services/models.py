@@ -1,4 +1,4 @@
-"""Final trainings of candidates."""
+"""Final trainings."""
 
 from __future__ import annotations
 
@@ -8,23 +8,38 @@ from django.db import transaction
 
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
-from search.models import Candidate, TrainedModel
+from search.models import Baseline, Candidate, Study, TrainedModel
 from search.services.catalogue import remember_recipe
+from search.services.datasets import dataset_of
 
 
 @transaction.atomic
 def start_model(
-    *, owner: Any, candidate: Candidate, recipe: str, seed: int, parent: Run | None = None
+    *,
+    owner: Any,
+    network: Candidate | Baseline,
+    recipe: str,
+    seed: int,
+    study: Study | None = None,
+    parent: Run | None = None,
 ) -> TrainedModel:
-    """Begins the training of a candidate to the end, its export and its verification."""
-    row = remember_recipe(recipe)
+    """Begins the training of a network to the end, its export and its verification."""
+    row = remember_recipe(recipe, dataset_of(owner, network.predictor.dataset))
     run = start_run(
         owner=owner,
         kind="model",
-        title=f"Model of {candidate}",
+        title=f"Model of {network}",
         first_step="model.train",
         queue=Step.Queue.TRAIN,
         total=row.load().epochs + 1,
         parent=parent,
     )
-    return TrainedModel.objects.create(owner=owner, run=run, candidate=candidate, recipe=row, seed=seed)
+    return TrainedModel.objects.create(
+        owner=owner,
+        run=run,
+        candidate=network if isinstance(network, Candidate) else None,
+        baseline=network if isinstance(network, Baseline) else None,
+        study=study,
+        recipe=row,
+        seed=seed,
+    )

@@ -23,8 +23,8 @@ from search.models import Predictor, Proposal, QualityPoint, Sample, TrainingRec
 from search.predictors import GaussianProcess, GridView, Sampler, SamplerSettings, with_source
 from search.predictors import Proposal as Proposed
 from search.services.catalogue import imported_recipe, remember_recipe, remember_space
+from search.services.datasets import dataset_of
 from search.spaces import Architecture, FloatArray, IntArray, Records, SearchSpace, features
-from search.training import datasets
 
 FEWEST_SAMPLES = 3
 """Trained networks without which there is no predictor."""
@@ -55,6 +55,7 @@ def start_predictor(
     `source` is a predictor of another data set or recipe over the same hyperparameters: how high it ranks a
     network becomes one more thing to learn from, so that fewer samples are enough where the two agree.
     """
+    known = dataset_of(owner, dataset)
     run = start_run(
         owner=owner,
         kind="predictor",
@@ -71,8 +72,8 @@ def start_predictor(
         name=name,
         space=remember_space(space),
         dataset=dataset,
-        dataset_checksum=datasets.dataset(dataset).checksum,
-        recipe=remember_recipe(recipe),
+        dataset_checksum=known.checksum,
+        recipe=remember_recipe(recipe, known),
         source=source,
         seed=seed,
         budget=budget,
@@ -180,7 +181,7 @@ def _fit_to(
         source=source,
         space=first.space,
         dataset=first.dataset,
-        dataset_checksum=datasets.dataset(first.dataset).checksum,
+        dataset_checksum=dataset_of(first.owner, first.dataset).checksum,
         recipe=recipe,
         seed=0,
         budget=count,

@@ -85,7 +85,7 @@ def begin_next_stage(writer: RunWriter, quickstart: QuickStart) -> None:
     else:
         quickstart.model = start_model(
             owner=owner,
-            candidate=quickstart.search.candidates.order_by("rank")[0],
+            network=quickstart.search.candidates.order_by("rank")[0],
             recipe=choices["final_recipe"],
             seed=choices["seed"],
             parent=writer.run,

@@ -14,7 +14,8 @@ from devices.models import LatencyTable
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
 from search.models import Candidate, CostPredictor, Predictor, Search, SearchLimit
-from search.services.problems import describe_candidates, load_problem
+from search.queries import usable_predictors, usable_tables, usable_timings
+from search.services.problems import describe_candidates, latency_range, load_problem
 from search.spaces import Architecture
 
 Networks = Literal["one", "each", "both"]
@@ -170,3 +171,22 @@ def keep_front_point(search: Search, index: int) -> Candidate:
     candidate.on_front = True
     candidate.save()
     return candidate
+
+
+def search_ranges(user: Any) -> dict[str, dict[str, object]]:
+    """What the latency limit can be, for each predictor and table."""
+    found: dict[str, dict[str, object]] = {}
+    for predictor in usable_predictors(user):
+        space = predictor.space.load()
+        sources: list[LatencyTable | CostPredictor] = [
+            *usable_tables(user)[:20],
+            *usable_timings(user)[:20],
+        ]
+        for table in sources:
+            try:
+                least, greatest = latency_range(space, table)
+            except ValueError as error:
+                found[f"{predictor.pk}|{table.pk}"] = {"problem": str(error)}
+            else:
+                found[f"{predictor.pk}|{table.pk}"] = {"least_ms": least, "greatest_ms": greatest}
+    return found

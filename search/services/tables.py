@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from devices.models import Device, LatencyTable
+from devices.operators import Operator
 from devices.runs.models import Run
 from devices.services import interpolate_table, join_calibration, start_table
 from devices.tables import Coverage
@@ -50,6 +52,26 @@ def build_table(
     )
 
 
+def table_with(
+    table: LatencyTable, space: SearchSpace, operators: Collection[Operator], *, parent: Run | None = None
+) -> LatencyTable:
+    """Begins a version of a table that has further operators measured, calibrated anew on networks of the
+    space. Raises ValueError as `build_table`."""
+    known = table.load()
+    kept = [operator for operator in space.operators() if operator.key in known]
+    whole = not any(known.is_learned(operator) for operator in kept)
+    return start_table(
+        device=table.device,
+        space_id=space.id,
+        space_name=space.name,
+        operators=sorted({*kept, *operators}, key=lambda operator: operator.key),
+        networks=[space.lower(genes) for genes in spanning_networks(space, CALIBRATION_NETWORKS)],
+        inherited=table,
+        whole=whole,
+        parent=parent,
+    )
+
+
 def complete_table(*, table: LatencyTable, space: SearchSpace, way: Way) -> LatencyTable:
     """Begins a version of a table that also has the operators that it lacks of a space: measured on its
     device, or learned from those it has. Raises ValueError as `build_table`."""
@@ -69,17 +91,17 @@ def calibrate_with(model: TrainedModel, measured_us: float) -> LatencyTable | No
 
     None where the latency was not measured on that device, or the table lacks an operator of the model.
     """
-    search = model.candidate.search
-    if search.table is None:
+    network, source = model.network, model.network.latency_source
+    if not isinstance(source, LatencyTable):
         return None
-    table = newer_table(search.table) or search.table
+    table = newer_table(source) or source
     if not table.device.can_be_measured_here or measured_us <= 0:
         return None
     try:
         return join_calibration(
             table=table,
-            label=f"model {model.candidate.architecture_id[:8]}",
-            layers=model.candidate.architecture.layers,
+            label=f"model {network.architecture_id[:8]}",
+            layers=network.architecture.layers,
             measured_us=measured_us,
         )
     except LookupError:

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile, File
 from devices.runs.models import Run, Step
 from devices.runs.steps import ClaimedStep, StepFailedError
 from search.models import Epoch, TrainedModel
+from search.services.datasets import dataset_of
 from search.services.tables import calibrate_with
 from search.training import datasets
 from search.training.card import model_card, wilson_interval
@@ -47,7 +48,7 @@ def train_model(step: ClaimedStep) -> None:
 def export_model(step: ClaimedStep) -> None:
     """Exports the trained network, verifies the file in a fresh process and offers it with its card."""
     model: TrainedModel = step.run.model
-    device = model.candidate.search.device
+    device = model.network.device
     with step.report() as writer:
         writer.progress(message="Exporting and verifying in a fresh process")
     trainer = _trainer(model)
@@ -56,17 +57,17 @@ def export_model(step: ClaimedStep) -> None:
     trained = trainer.result()
     network = trained.network
     assert isinstance(network, Network)  # noqa: S101  (built above; for the type checker)
-    name = model.candidate.search.predictor.dataset
-    test = datasets.load_test(name)
+    known = dataset_of(model.owner, model.network.predictor.dataset)
+    test = datasets.load_test(known)
     logits = predict_logits(fold(network), trained.preprocessing, test).numpy()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model.pt"
-        architecture = model.candidate.architecture
+        architecture = model.network.architecture
         export_torchscript(
             network,
             path,
             preprocessing=trained.preprocessing,
-            dataset=datasets.dataset(name),
+            dataset=known,
             architecture={
                 "space": architecture.space.to_json(),
                 "values": architecture.values,
@@ -93,11 +94,13 @@ def _trainer(model: TrainedModel) -> Trainer:
     prepare_process()
     torch.manual_seed(model.seed)
     recipe = model.recipe.load()
-    architecture = model.candidate.architecture
-    name = model.candidate.search.predictor.dataset
+    architecture = model.network.architecture
+    predictor = model.network.predictor
     return Trainer(
         build_network(architecture.layers, dropout=recipe.dropout),
-        datasets.load_training(name, model.candidate.search.predictor.seed, limit=recipe.train_images),
+        datasets.load_training(
+            dataset_of(model.owner, predictor.dataset), predictor.seed, limit=recipe.train_images
+        ),
         recipe,
         size=architecture.values["resolution"],
         seed=model.seed,
@@ -163,9 +166,8 @@ def _offer(
 
 
 def _card(model: TrainedModel, trained: TrainingResult) -> str:
-    candidate = model.candidate
-    search, architecture = candidate.search, candidate.architecture
-    device, known = search.device, datasets.dataset(search.predictor.dataset)
+    network, architecture = model.network, model.network.architecture
+    device, known = network.device, dataset_of(model.owner, network.predictor.dataset)
     low, high = wilson_interval(model.test_accuracy or 0.0, model.test_images or 1)
     return model_card(
         f"{architecture.space.name} for {device.name}",
@@ -180,18 +182,14 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
                 ("Latency", f"{model.latency_ms:.3f} ms minimum, {model.latency_p50_ms:.3f} ms median"),
                 ("Largest difference to the trained network", f"{model.max_difference:.2g}"),
             ],
-            "Predicted by the search": [
-                (
-                    "Accuracy",
-                    f"{100 * candidate.accuracy:.2f} % "
-                    f"({100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f})",
-                ),
+            "Predicted": [
+                *_predicted_accuracy(model),
                 (
                     "Latency",
-                    f"{candidate.latency_ms:.3f} ms "
-                    f"({candidate.latency_low_ms:.3f} to {candidate.latency_high_ms:.3f})",
+                    f"{network.latency_ms:.3f} ms "
+                    f"({network.latency_low_ms:.3f} to {network.latency_high_ms:.3f})",
                 ),
-                ("Limit", f"{search.latency_limit_ms:g} ms"),
+                *([] if network.limit_ms is None else [("Limit", f"{network.limit_ms:g} ms")]),
             ],
             "Device": [
                 ("Name", device.name),
@@ -200,7 +198,7 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
                     f"{device.get_engine_display()}, {device.data_type}, "
                     f"{device.threads} threads, batch {device.batch_size}",
                 ),
-                ("Latency from", str(search.latency_source)),
+                ("Latency from", str(network.latency_source)),
             ],
             "Training": [
                 ("Data set", f"{known.label}, {len(known.classes)} classes, SHA-256 {known.checksum[:16]}…"),
@@ -218,3 +216,12 @@ def _card(model: TrainedModel, trained: TrainingResult) -> str:
         layers=architecture.layers,
         file=model.download_name,
     )
+
+
+def _predicted_accuracy(model: TrainedModel) -> list[tuple[str, str]]:
+    """What the search predicted; of a scaled network nothing was."""
+    candidate = model.candidate
+    if candidate is None:
+        return []
+    ends = f"{100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f}"
+    return [("Accuracy", f"{100 * candidate.accuracy:.2f} % ({ends})")]

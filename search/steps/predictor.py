@@ -23,6 +23,7 @@ from search.predictors import (
     partial_dependence,
 )
 from search.services import predictors
+from search.services.datasets import dataset_of
 from search.spaces import Architecture
 from search.training.datasets import load_training
 from search.training.networks import build_network
@@ -162,6 +163,7 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
     prepare_process()
     recipe = predictor.recipe.load()
     architecture = Architecture(predictor.space.load(), tuple(proposal.sample.genes))
+    known = dataset_of(predictor.owner, predictor.dataset)
     begun = time.monotonic()
 
     def report_epoch(epoch: EpochResult) -> None:
@@ -173,7 +175,7 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
     try:
         outcome = train(
             build_network(architecture.layers, dropout=recipe.dropout),
-            load_training(predictor.dataset, predictor.seed, limit=recipe.train_images),
+            load_training(known, predictor.seed, limit=recipe.train_images),
             recipe,
             size=architecture.values["resolution"],
             seed=predictor.seed,

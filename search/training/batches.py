@@ -6,9 +6,11 @@ and normalised as a whole. Images that are only judged go through `Preprocess`, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -73,11 +75,11 @@ class TrainingImages:
 
 
 def augment(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
-    """Each image of a batch moved, zoomed, turned and mirrored at random within the recipe's bounds.
+    """Each image of a batch cropped, moved, zoomed, turned and mirrored at random within the recipe's bounds.
 
     Pixels from beyond the border repeat it.
     """
-    if not (recipe.shift or recipe.zoom or recipe.rotation or recipe.flip):
+    if not (recipe.shift or recipe.zoom or recipe.rotation or recipe.flip or recipe.crop):
         return images
     count = len(images)
     # The affine map goes from the output to the input, in coordinates where the image spans -1..1.
@@ -87,10 +89,26 @@ def augment(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     mirror = rng.choice((-1.0, 1.0), size=count) if recipe.flip else np.ones(count)
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     maps = np.stack([cos * mirror, -sin, shift[:, 0], sin * mirror, cos, shift[:, 1]], axis=1)
+    if recipe.crop:
+        maps = _cropped(maps, recipe.crop, rng)
     theta = torch.from_numpy(maps.astype(np.float32)).view(count, 2, 3)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)
+
+
+def _cropped(
+    maps: npt.NDArray[np.float64], least: float, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Affine maps (n, 6) followed by a window somewhere in the image, of at least `least` of its area."""
+    count = len(maps)
+    area = rng.uniform(least, 1.0, size=count)
+    ratio = np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), size=count))
+    sides = np.minimum(np.sqrt(np.stack([area * ratio, area / ratio], axis=1)), 1.0)
+    centres = rng.uniform(-1.0, 1.0, size=(count, 2)) * (1.0 - sides)
+    windowed = maps.reshape(count, 2, 3) * sides[:, :, None]
+    windowed[:, :, 2] += centres
+    return windowed.reshape(count, 6)
 
 
 def _resized_bytes(arrays: Arrays, resolution: int) -> Tensor:

@@ -41,6 +41,8 @@ class Dataset:
     test_images: int
     checksum: str  # SHA-256 over all images and labels in their original order
     origin: str  # where the images come from, one sentence
+    mirrors: bool = False  # whether a mirrored image is still of its class
+    place: Path | None = None  # the directory of a set that was brought here (search.training.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def available(directories: Mapping[str, Path] | None = None) -> tuple[Dataset, .
 
 
 def load(
-    name: str, split: Split, seed: int, *, limit: int | None = None, directory: Path | None = None
+    name: str | Dataset, split: Split, seed: int, *, limit: int | None = None, directory: Path | None = None
 ) -> Arrays:
     """The train or validation images of a data set, in a stratified random order.
 
@@ -111,19 +113,19 @@ def load(
 
 
 def load_training(
-    name: str, seed: int, *, limit: int | None = None, directory: Path | None = None
+    name: str | Dataset, seed: int, *, limit: int | None = None, directory: Path | None = None
 ) -> TrainingData:
     """Train and validation images together; `limit` concerns the train images only. Raises as `load`."""
-    known = dataset(name)
+    known = dataset(name) if isinstance(name, str) else name
     development = _development(known, directory)
     order = stratified_order(development.labels, np.random.default_rng([seed, 1]))
     validation, train = np.split(order, [known.validation_images])
     return TrainingData(known, _first(known, development[train], limit), development[validation])
 
 
-def load_test(name: str, *, directory: Path | None = None) -> Arrays:
+def load_test(name: str | Dataset, *, directory: Path | None = None) -> Arrays:
     """The test images: the same for every seed, for final models only. Raises as `load`."""
-    known = dataset(name)
+    known = dataset(name) if isinstance(name, str) else name
     pool = _pool(known, directory)
     if pool.test is not None:
         return pool.test

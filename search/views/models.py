@@ -17,7 +17,11 @@ from search.models import TrainedModel
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponse:
     rows = TrainedModel.objects.owned_by(request.user).select_related(
-        "run", "recipe", "candidate__search__table__device", "candidate__search__timing__device"
+        "run",
+        "recipe",
+        "candidate__search__table__device",
+        "candidate__search__timing__device",
+        "baseline__study__asked_table__device",
     )
     return render(request, "search/models.html", {"models": rows})
 
@@ -29,7 +33,7 @@ def model_page(request: HttpRequest, model_id: UUID) -> HttpResponse:
         "object": model,
         "model": model,
         "run": model.run,
-        "candidate": model.candidate,
+        "network": model.network,
         "comparison": comparison(model),
         "card_text": model.card,
         "sha256": model.sha256,
@@ -67,7 +71,7 @@ def model_card(request: HttpRequest, model_id: UUID) -> HttpResponse:
 
 def comparison(model: TrainedModel) -> list[dict[str, Any]]:
     """Predicted beside measured, as text; the two are never mixed."""
-    candidate = model.candidate
+    network, candidate = model.network, model.candidate
 
     def share(value: float | None) -> str | None:
         return None if value is None else f"{100 * value:.2f} %"
@@ -75,18 +79,19 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
     def milliseconds(value: float | None) -> str | None:
         return None if value is None else f"{value:.3f} ms"
 
+    interval = candidate and f"{share(candidate.accuracy_low)} to {share(candidate.accuracy_high)}"
     return [
         {
             "label": "Accuracy (predicted for samples' validation; measured on test)",
-            "predicted": share(candidate.accuracy),
-            "interval": f"{share(candidate.accuracy_low)} to {share(candidate.accuracy_high)}",
+            "predicted": share(candidate.accuracy if candidate else None),
+            "interval": interval,
             "measured": share(model.test_accuracy),
         },
         {
-            "label": f"Latency on {candidate.search.device.name}",
-            "predicted": milliseconds(candidate.latency_ms),
+            "label": f"Latency on {network.device.name}",
+            "predicted": milliseconds(network.latency_ms),
             "interval": (
-                f"{milliseconds(candidate.latency_low_ms)} to {milliseconds(candidate.latency_high_ms)}"
+                f"{milliseconds(network.latency_low_ms)} to {milliseconds(network.latency_high_ms)}"
             ),
             "measured": milliseconds(model.latency_ms),
         },
@@ -100,6 +105,9 @@ def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:
         "candidate__search__predictor__space",
         "candidate__search__table__device",
         "candidate__search__timing__device",
+        "baseline__study__predictor",
+        "baseline__study__asked_table__device",
+        "study",
     )
     model: TrainedModel = get_object_or_404(rows, pk=model_id)
     return model

@@ -11,23 +11,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from devices.models import LatencyTable
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import ModelForm, SearchForm
-from search.models import Candidate, CostPredictor, Search
+from search.models import Candidate, Search
 from search.queries import (
     newer_table,
     searches_of_group,
     stale_predictors,
-    usable_predictors,
-    usable_tables,
-    usable_timings,
 )
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
-from search.services.problems import latency_range
-from search.services.searches import keep_front_point, start_searches
+from search.services.searches import keep_front_point, search_ranges, start_searches
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 
@@ -45,7 +40,7 @@ def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_searches(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "ranges": _ranges(request.user)}
+    context = {"form": form, "ranges": search_ranges(request.user)}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
 
@@ -131,17 +126,17 @@ def search_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
 
 @require_GET
 def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
-    return _candidate_page(request, _candidate(request, candidate_id), ModelForm())
+    return _candidate_page(request, _candidate(request, candidate_id), ModelForm(owner=request.user))
 
 
 @require_POST
 def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     """Begins the final training of a candidate."""
     candidate = _candidate(request, candidate_id)
-    form = ModelForm(request.POST)
+    form = ModelForm(request.POST, owner=request.user)
     if not form.is_valid():
         return _candidate_page(request, candidate, form, status=422)
-    return redirect(start_model(owner=request.user, candidate=candidate, **form.cleaned_data))
+    return redirect(start_model(owner=request.user, network=candidate, **form.cleaned_data))
 
 
 def candidate_state(candidate: Candidate) -> dict[str, Any]:
@@ -197,25 +192,6 @@ def _candidate_page(
         ),
     }
     return render(request, "search/candidate.html", context, status=status)
-
-
-def _ranges(user: object) -> dict[str, dict[str, object]]:
-    """What the latency limit can be, for each predictor and table."""
-    found: dict[str, dict[str, object]] = {}
-    for predictor in usable_predictors(user):
-        space = predictor.space.load()
-        sources: list[LatencyTable | CostPredictor] = [
-            *usable_tables(user)[:20],
-            *usable_timings(user)[:20],
-        ]
-        for table in sources:
-            try:
-                least, greatest = latency_range(space, table)
-            except ValueError as error:
-                found[f"{predictor.pk}|{table.pk}"] = {"problem": str(error)}
-            else:
-                found[f"{predictor.pk}|{table.pk}"] = {"least_ms": least, "greatest_ms": greatest}
-    return found
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:

@@ -123,7 +123,7 @@ def furnish() -> dict[str, str]:
         owner=owner, name="Imported", space=space, dataset="digits", records=records, origin="the cluster"
     )
     work()
-    model = trained(start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0))
+    model = trained(start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0))
     begun = begin_predictor(owner, name="Begun")
     failed = begin_predictor(owner, name="Failed")
     with writing(failed.run_id) as writer:

@@ -37,7 +37,7 @@ Work = Callable[..., int]
 @pytest.fixture
 def model(search: Search, owner: User) -> TrainedModel:
     """A model that has not begun to be trained."""
-    return start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
+    return start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
 
 
 def ended(model: TrainedModel) -> TrainedModel:
@@ -101,9 +101,9 @@ def test_the_file_is_what_was_trained_and_its_card_works(
 def test_a_paused_training_goes_on_from_its_last_epoch_and_ends_the_same(
     search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
+    whole = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     work()
-    paused = start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=0)
+    paused = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     real = steps._save_epoch
 
     def save_and_pause(step, model, trainer, result) -> None:

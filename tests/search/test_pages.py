@@ -34,6 +34,10 @@ LISTS = [
     "searches",
     "search-new",
     "models",
+    "studies",
+    "study-new",
+    "recipes",
+    "recipe-new",
 ]
 
 
@@ -52,7 +56,7 @@ def begun(owner: User) -> list[str]:
 def finished(search: Search, owner: User) -> list[str]:
     """Addresses of everything a finished search stands on and leads to."""
     candidate = best_of(search)
-    model = start_model(owner=owner, candidate=candidate, recipe="seconds-final", seed=0)
+    model = start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0)
     pages = [search.table.device, search.latency_source, search.predictor, search, candidate, model]
     return [
         *(page.get_absolute_url() for page in pages),
@@ -166,7 +170,7 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(
             generations=2,
             seed=0,
         )
-        start_model(owner=owner, candidate=best_of(search), recipe="seconds-final", seed=number)
+        start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=number)
 
     add(0)
     few = queries()

@@ -46,8 +46,8 @@ class Command(BaseCommand):
         model = quickstart.model
         self.stdout.write(
             f"Test accuracy {100 * (model.test_accuracy or 0):.2f} %, latency {model.latency_ms:.3f} ms "
-            f"(predicted {model.candidate.latency_ms:.3f} ms, "
-            f"limit {model.candidate.search.latency_limit_ms:g} ms)"
+            f"(predicted {model.network.latency_ms:.3f} ms, "
+            f"limit {model.network.limit_ms:g} ms)"
         )
         self.stdout.write(model.file.path)
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 
-from search.training.accuracy import wilson_interval
+from search.training.accuracy import difference_of_means, wilson_interval
 
 
 def test_the_interval_agrees_with_published_values() -> None:
@@ -28,3 +32,21 @@ def test_the_interval_holds_the_accuracy_and_narrows_with_more_images(counts: tu
 def test_what_is_no_share_or_no_level_is_refused(accuracy: float, count: int, level: float) -> None:
     with pytest.raises(ValueError, match=r"no share|between 0 and 1"):
         wilson_interval(accuracy, count, level)
+
+
+def test_the_gain_and_its_interval_are_welchs() -> None:
+    first, second = [0.91, 0.93, 0.92, 0.95], [0.90, 0.89, 0.905]
+    expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    gain, low, high = difference_of_means(first, second)
+    assert gain == pytest.approx(np.mean(first) - np.mean(second))
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+
+
+def test_one_value_says_nothing_of_the_noise() -> None:
+    gain, low, high = difference_of_means([0.9], [0.8, 0.81])
+    assert gain == pytest.approx(0.095)
+    assert (low, high) == (-math.inf, math.inf)
+
+
+def test_values_without_spread_leave_no_interval() -> None:
+    assert difference_of_means([0.5, 0.5], [0.25, 0.25]) == (0.25, 0.25, 0.25)

@@ -97,3 +97,17 @@ def test_a_shift_of_one_pixel_moves_the_image_by_at_most_one_pixel() -> None:
     moved = augment(batch, quick_recipe(shift=1 / 8), np.random.default_rng(0))
     assert moved[:, :, 3:6, 3:6].sum((1, 2, 3)).tolist() == pytest.approx([1.0] * 200, abs=1e-4)
     assert moved[:, :, 4, 4].std() > 0.1
+
+
+def test_a_crop_shows_a_part_of_the_image_enlarged() -> None:
+    ramp = torch.linspace(0, 1, 32).expand(400, 1, 32, 32).contiguous(memory_format=torch.channels_last)
+    recipe = quick_recipe(crop=0.25)
+    seen = augment(ramp, recipe, np.random.default_rng(0))
+    spans = (seen.amax(dim=(1, 2, 3)) - seen.amin(dim=(1, 2, 3))).numpy()
+    # A window of a quarter to all of the area, 3:4 to 4:3, is 0.43 to 1 of the side wide.
+    assert spans.min() > 0.38
+    assert spans.max() <= 1.0
+    assert np.quantile(spans, [0.05, 0.95]) == pytest.approx([0.5, 0.95], abs=0.1)
+    places = seen.mean(dim=(1, 2, 3)).numpy()
+    assert places.min() < 0.35
+    assert places.max() > 0.65

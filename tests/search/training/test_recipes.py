@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.training.recipes import PRESET_NOTES, PRESETS, Recipe, RecipeError, learning_rate
+from search.training.recipes import PRESET_NOTES, PRESETS, Recipe, RecipeError, learning_rate, suited
 
 OTHER: dict[str, Any] = {
     "epochs": 9,
@@ -28,6 +28,8 @@ OTHER: dict[str, Any] = {
     "flip": True,
     "train_images": 500,
     "validate_every": 3,
+    "crop": 0.5,
+    "mixed_precision": True,
 }
 WRONG: list[tuple[str, object]] = [
     ("epochs", 0),
@@ -43,6 +45,8 @@ WRONG: list[tuple[str, object]] = [
     ("ema", 1.5),
     ("train_images", 3),
     ("warmup_epochs", 6),
+    ("crop", 0.0),
+    ("mixed_precision", "yes"),
 ]
 
 
@@ -114,3 +118,15 @@ def test_a_constant_schedule_stays_after_warming_up() -> None:
     rates = [learning_rate(recipe, step, 4) for step in range(12)]
     assert rates[:4] == pytest.approx([0.04, 0.08, 0.12, 0.16])
     assert rates[4:] == [0.2] * 8
+
+
+def test_fields_that_came_later_leave_older_ids_as_they_were() -> None:
+    # Samples in databases go by these ids.
+    assert PRESETS["seconds"].id == "e018bdbf63dd577a"
+    assert PRESETS["minutes-final"].id == "e48a9cde67ae2d53"
+
+
+def test_only_where_a_mirrored_image_keeps_its_class_is_the_recipe_another() -> None:
+    recipe = PRESETS["minutes"]
+    assert suited(recipe, mirrors=False) == recipe
+    assert suited(recipe, mirrors=True) == replace(recipe, flip=True)

@@ -1,0 +1,163 @@
+"""Pages about studies."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from devices.runs.views import run_state
+from devices.runs.writing import finite
+from search.forms.studies import StudyForm
+from search.models import Study, StudyEntry
+from search.services.searches import search_ranges
+from search.services.studies import start_study
+
+
+@require_GET
+def study_list(request: HttpRequest) -> HttpResponse:
+    rows = Study.objects.owned_by(request.user).select_related("run", "predictor", "asked_table__device")
+    return render(request, "search/studies.html", {"studies": rows})
+
+
+@require_http_methods(["GET", "POST"])
+def study_new(request: HttpRequest) -> HttpResponse:
+    form = StudyForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
+    if request.method == "POST" and form.is_valid():
+        return redirect(start_study(owner=request.user, **form.cleaned_data))
+    context = {"form": form, "ranges": search_ranges(request.user)}
+    return render(request, "search/study_form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+def study_page(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    study = _study(request, study_id)
+    rows = [_row(entry, models) for entry, models in _entries(study)]
+    baselines = study.baselines.all()
+    chosen = {row["entry"].baseline_id for row in rows}
+    context = {
+        "object": study,
+        "study": study,
+        "run": study.run,
+        "limits": _by_limit(study, rows),
+        "baselines": [(baseline, baseline.pk in chosen) for baseline in baselines],
+        "state": finite(
+            {
+                "run": run_state(study.run),
+                "limits": study.limits,
+                "points": [_point(row) for row in rows if row["accuracies"]],
+                "tried": [
+                    {"x": one.latency_ms, "y": 100 * one.accuracy, "note": one.label}
+                    for one in baselines
+                    if one.accuracy is not None
+                ],
+            }
+        ),
+    }
+    return render(request, "search/study.html", context)
+
+
+@require_GET
+def study_csv(request: HttpRequest, study_id: UUID) -> HttpResponse:
+    """Every training of the study; accuracies from 0 to 1."""
+    study = _study(request, study_id)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="study-{study.pk}.csv"'
+    columns = (
+        "limit_ms", "method", "network", "architecture", "predicted_ms", "multiply_adds", "parameters",
+        "seed", "status", "validation_accuracy", "test_accuracy", "measured_ms",
+    )  # fmt: skip
+    writer = csv.writer(response)
+    writer.writerow(columns)
+    for entry, models in _entries(study):
+        network = entry.network
+        if network is None:
+            continue
+        for model in models:
+            facts = (entry.limit_ms, entry.method, network.label, network.architecture_id)
+            costs = (network.latency_ms, network.multiply_adds, network.parameters)
+            found = (model.validation_accuracy, model.test_accuracy, model.latency_ms)
+            writer.writerow([*facts, *costs, model.seed, model.run.status, *found])
+    return response
+
+
+def _entries(study: Study) -> list[tuple[StudyEntry, list[Any]]]:
+    """Every entry with the trainings of its network, in the order of their seeds. Two queries."""
+    models = list(study.models.select_related("run").order_by("seed"))
+    found = []
+    for entry in study.entries.select_related("search", "candidate__search", "baseline"):
+        mine = [
+            model
+            for model in models
+            if entry.network is not None
+            and (model.candidate_id, model.baseline_id) == (entry.candidate_id, entry.baseline_id)
+        ]
+        found.append((entry, mine))
+    return found
+
+
+def _row(entry: StudyEntry, models: list[Any]) -> dict[str, Any]:
+    accuracies = [model.test_accuracy for model in models if model.test_accuracy is not None]
+    measured = [model.latency_ms for model in models if model.latency_ms is not None]
+    mean = sum(accuracies) / len(accuracies) if accuracies else None
+    return {
+        "entry": entry,
+        "network": entry.network,
+        "models": models,
+        "accuracies": accuracies,
+        "mean": mean,
+        "measured_ms": sum(measured) / len(measured) if measured else None,
+    }
+
+
+def _by_limit(study: Study, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {row["limit_ms"]: row for row in study.result or []}
+    limits = []
+    for limit in study.limits:
+        result = found.get(limit)
+        mine = [row for row in rows if row["entry"].limit_ms == limit]
+        for row in mine:
+            row["deviation"] = result[row["entry"].method]["deviation"] if result else None
+        limits.append({"limit_ms": limit, "rows": mine, "result": result, "sentence": sentence(result)})
+    return limits
+
+
+def sentence(result: dict[str, Any] | None) -> str:
+    """How a limit's gain is to be read."""
+    if result is None or result["gain"] is None:
+        return ""
+    gain = f"{100 * abs(result['gain']):.2f} points"
+    side = "above" if result["gain"] >= 0 else "below"
+    if result["reading"] == "one seed":
+        return f"The searched network is {gain} {side}; one seed says nothing of the noise."
+    interval = f"95 % interval {100 * result['low']:+.2f} to {100 * result['high']:+.2f}"
+    if result["reading"] == "within the noise":
+        return f"The searched network is {gain} {side}, which is within the noise ({interval})."
+    return f"The searched network is {result['reading']} by {gain} ({interval})."
+
+
+def _point(row: dict[str, Any]) -> dict[str, Any]:
+    accuracies = [100 * one for one in row["accuracies"]]
+    network = row["network"]
+    return {
+        "method": row["entry"].method,
+        "x": network.latency_ms,
+        "y": 100 * row["mean"],
+        "low": min(accuracies),
+        "high": max(accuracies),
+        "measured_ms": row["measured_ms"],
+        "note": f"{network.label}, limit {row['entry'].limit_ms:g} ms",
+        "values": accuracies,
+    }
+
+
+def _study(request: HttpRequest, study_id: UUID) -> Study:
+    rows = Study.objects.owned_by(request.user).select_related(
+        "run", "predictor__space", "recipe", "asked_table__device", "table__device"
+    )
+    study: Study = get_object_or_404(rows, pk=study_id)
+    return study
