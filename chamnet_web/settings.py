@@ -124,6 +124,17 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {"BACKEND": "chamnet_web.static.HashedModuleStorage"},
 }
 MEDIA_ROOT = DATA_DIR / "files"
+# Data sets are mapped into memory, so they lie on a disk that every worker sees.
+DATASET_ROOT = DATA_DIR / "datasets"
+UPLOAD_ROOT = DATA_DIR / "uploads"
+DATASET_UPLOAD_MB = whole_number("DATASET_UPLOAD_MB", 4_000, at_most=1_000_000)
+DATASET_UNPACKED_MB = whole_number("DATASET_UNPACKED_MB", 64_000, at_most=10_000_000)
+DATASET_PACKED_MB = whole_number("DATASET_PACKED_MB", 16_000, at_most=10_000_000)
+DATASET_FILES = whole_number("DATASET_FILES", 2_000_000, at_most=100_000_000)
+DATASET_PIXELS = whole_number("DATASET_PIXELS", 50_000_000, at_most=1_000_000_000)
+DATASET_CLASSES = whole_number("DATASET_CLASSES", 10_000, at_most=100_000)
+# Where folders lie that administrators may register.
+DATASET_FOLDERS: list[str] = env.list("DATASET_FOLDERS", default=[])
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

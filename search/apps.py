@@ -13,6 +13,16 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         register(
             RunKind(
+                name="dataset",
+                steps={
+                    "dataset.read": "search.steps.dataset.read",
+                    "dataset.inspect": "search.steps.dataset.inspect",
+                },
+                keeps="Nothing of the data set is kept, except an uploaded file.",
+            )
+        )
+        register(
+            RunKind(
                 name="predictor",
                 steps={
                     "predictor.propose": "search.steps.predictor.propose",

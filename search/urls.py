@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import costs, models, overview, predictors, recipes, searches, studies, tables
+from search.views import costs, datasets, models, overview, predictors, recipes, searches, studies, tables
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -15,6 +15,17 @@ urlpatterns = [
     path("tables/<uuid:table_id>/spaces/", tables.table_spaces, name="table-spaces"),
     path("tables/<uuid:table_id>/complete/", tables.table_complete, name="table-complete"),
     path("costs/<uuid:cost_id>/", costs.cost_page, name="cost"),
+    path("datasets/", datasets.dataset_list, name="datasets"),
+    path("datasets/new/", datasets.dataset_new, name="dataset-new"),
+    path("datasets/built-in/<slug:name>/", datasets.dataset_inspect, name="dataset-inspect"),
+    path("datasets/<uuid:dataset_id>/", datasets.dataset_page, name="dataset"),
+    path("datasets/<uuid:dataset_id>/remove/", datasets.dataset_remove, name="dataset-remove"),
+    path(
+        "datasets/<uuid:dataset_id>/samples/<int:index>.png", datasets.dataset_samples, name="dataset-samples"
+    ),
+    path("uploads/", datasets.uploads, name="uploads"),
+    path("uploads/<uuid:upload_id>/", datasets.upload, name="upload"),
+    path("uploads/<uuid:upload_id>/drop/", datasets.upload_drop, name="upload-drop"),
     path("predictors/", predictors.predictor_list, name="predictors"),
     path("predictors/new/", predictors.predictor_new, name="predictor-new"),
     path("predictors/import/", predictors.predictor_import, name="predictor-import"),

@@ -18,9 +18,9 @@ class SpaceForm(forms.Form):
 
     space = forms.ChoiceField(help_text="The networks that the file describes.")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.spaces = measurable_spaces()
+        self.spaces = measurable_spaces(owner)
         choice_field(self, "space").choices = [
             (space_id, label) for space_id, (_, label) in self.spaces.items()
         ]
@@ -59,8 +59,8 @@ class CostMeasureForm(CostForm):
         help_text="How many are measured. More networks, smaller error.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
+        super().__init__(*args, owner=owner, **kwargs)
         self.fields["space"].help_text = "The networks that are measured."
 
 

@@ -19,9 +19,9 @@ from search.models import Predictor
 from search.predictors import all_alike
 from search.queries import usable_predictors
 from search.services.catalogue import small_presets, space_for
+from search.services.datasets import available_datasets
 from search.services.predictors import FEWEST_SAMPLES
 from search.spaces import ACCURACY_UNITS, PRESETS
-from search.training import datasets
 
 
 class NamedForm(forms.Form):
@@ -37,11 +37,14 @@ class NamedForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.owner = owner
         choice_field(self, "space").choices = [(name, name) for name in self.presets()]
-        choice_field(self, "dataset").choices = [(known.name, known.label) for known in datasets.available()]
+        self.datasets = {known.name: known for known in available_datasets(owner)}
+        choice_field(self, "dataset").choices = [
+            (known.name, known.label) for known in self.datasets.values()
+        ]
 
     def presets(self) -> list[str]:
-        """Names of the presets to choose from."""
-        return small_presets()
+        """Names of the presets to choose from, those for small images first."""
+        return [*small_presets(), *(name for name in PRESETS if name not in small_presets())]
 
     def clean_name(self) -> str:
         return unused_name(Predictor.objects.filter(owner=self.owner), self.cleaned_data["name"], "predictor")
@@ -49,7 +52,7 @@ class NamedForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if {"space", "dataset"} <= set(cleaned):
-            cleaned["space"] = space_for(cleaned["space"], cleaned["dataset"])
+            cleaned["space"] = space_for(cleaned["space"], self.datasets[cleaned["dataset"]])
         return cleaned
 
 
@@ -130,9 +133,6 @@ class PredictorImportForm(NamedForm):
         (-1e-9, 1.0),
         help_text="CSV: a column for every hyperparameter, and accuracy (0 to 1) or accuracy_percent.",
     )
-
-    def presets(self) -> list[str]:
-        return [*small_presets(), *(name for name in PRESETS if name not in small_presets())]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search.models.datasets import ImageSet, Upload
 from search.models.ownership import OwnedQuerySet
 from search.models.predictors import (
     CostPredictor,
@@ -23,6 +24,7 @@ __all__ = [
     "CostPredictor",
     "Epoch",
     "Generation",
+    "ImageSet",
     "OwnRecipe",
     "OwnedQuerySet",
     "Predictor",
@@ -37,4 +39,5 @@ __all__ = [
     "StudyEntry",
     "TrainedModel",
     "TrainingRecipe",
+    "Upload",
 ]

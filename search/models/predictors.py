@@ -15,7 +15,6 @@ from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from search.models.ownership import OwnedQuerySet
 from search.spaces import SearchSpace
-from search.training.datasets import DATASETS
 from search.training.recipes import Recipe
 
 
@@ -97,6 +96,7 @@ class Predictor(models.Model):
     name = models.CharField(max_length=80)
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="predictors")
     dataset = models.CharField(max_length=80)
+    dataset_label = models.CharField(max_length=80, default="", help_text="What it is called for people.")
     dataset_checksum = models.CharField(max_length=64, default="")
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="predictors")
     origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.BUILT)
@@ -136,10 +136,6 @@ class Predictor(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("predictor", args=[self.pk])
-
-    @property
-    def dataset_label(self) -> str:
-        return DATASETS[self.dataset].label
 
 
 class Proposal(models.Model):

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from search.models import OwnRecipe, Space, TrainingRecipe
+from search.services.datasets import available_datasets
 from search.spaces import PRESETS, Records, SearchSpace, preset
 from search.training import datasets
 from search.training.datasets import Dataset
@@ -14,9 +15,9 @@ from search.training.recipes import PRESETS as RECIPES
 from search.training.recipes import Recipe, suited
 
 
-def space_for(preset_name: str, dataset_name: str) -> SearchSpace:
+def space_for(preset_name: str, known: str | Dataset) -> SearchSpace:
     """A preset space with the data set's classes and channels. Raises ValueError for unknown names."""
-    dataset = datasets.dataset(dataset_name)
+    dataset = datasets.dataset(known) if isinstance(known, str) else known
     return preset(preset_name, classes=len(dataset.classes), in_channels=dataset.channels)
 
 
@@ -25,7 +26,7 @@ def small_presets() -> list[str]:
     return [name for name in PRESETS if name.endswith("-small")]
 
 
-def measurable_spaces() -> dict[str, tuple[SearchSpace, str]]:
+def measurable_spaces(owner: Any) -> dict[str, tuple[SearchSpace, str]]:
     """Spaces a table can be built for, by id, each with a label naming the data sets it fits.
 
     The large presets also come as they are: for colour images of a thousand classes.
@@ -36,8 +37,8 @@ def measurable_spaces() -> dict[str, tuple[SearchSpace, str]]:
         if name not in small_presets():
             space = preset(name)
             fits[space.id] = (space, [f"{space.classes} classes in colour"])
-        for dataset in datasets.available():
-            space = space_for(name, dataset.name)
+        for dataset in available_datasets(owner):
+            space = space_for(name, dataset)
             fits.setdefault(space.id, (space, []))[1].append(dataset.label)
         for space_id, (space, labels) in fits.items():
             found[space_id] = (space, f"{name} for {' and '.join(labels)}")

@@ -72,6 +72,7 @@ def start_predictor(
         name=name,
         space=remember_space(space),
         dataset=dataset,
+        dataset_label=known.label,
         dataset_checksum=known.checksum,
         recipe=remember_recipe(recipe, known),
         source=source,
@@ -173,6 +174,7 @@ def _fit_to(
         queue=Step.Queue.LIGHT,
         total=count,
     )
+    known = dataset_of(first.owner, first.dataset)
     predictor = Predictor.objects.create(
         owner=owner,
         run=run,
@@ -181,7 +183,8 @@ def _fit_to(
         source=source,
         space=first.space,
         dataset=first.dataset,
-        dataset_checksum=dataset_of(first.owner, first.dataset).checksum,
+        dataset_label=known.label,
+        dataset_checksum=known.checksum,
         recipe=recipe,
         seed=0,
         budget=count,

@@ -126,10 +126,7 @@ def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
     baselines = _baselines(study, space, table.load())
     without = [limit for limit in study.limits if not any(one.limited_ms <= limit for one in baselines)]
     if without:
-        writer.fail(
-            f"No scaled network keeps the limit of {without[0]:g} ms that the table knows. "
-            "Choose a looser limit."
-        )
+        writer.fail(_out_of_reach(study, without[0], scaled_costs(study, space, table.load())))
         return
     Baseline.objects.bulk_create(baselines)
     entries = []
@@ -162,23 +159,17 @@ def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
 
 def _baselines(study: Study, space: SearchSpace, table: OperatorTable) -> list[Baseline]:
     """Unsaved rows of the scaled networks that a person would consider for the limits."""
-    known = [
-        network
-        for network in scaled_networks(space)
-        if all(layer.operator.key in table for layer in network.architecture.layers)
-    ]
-    if not known:
-        return []
+    priced = scaled_costs(study, space, table)
+    known = [network for network, _ in priced]
+    kept = {network.architecture.id: cost for network, cost in priced}
     summed = np.array([table.summed_us(network.architecture.layers) for network in known])
     learned = np.array([table.summed_learned_us(network.architecture.layers) for network in known])
-    kept = table.calibration.quantiles_us(summed, study.confidence, learned) / 1000.0
     middle = table.calibration.quantiles_us(summed, 0.5) / 1000.0
     low, high = (ends / 1000.0 for ends in table.calibration.interval_us(summed, LEVEL, learned))
-    priced = list(zip(known, kept.tolist(), strict=True))
     place = {network.architecture.id: row for row, network in enumerate(known)}
     chosen: dict[str, Scaled] = {}
     for limit in study.limits:
-        near = sorted(widest(priced, limit), key=lambda one: -kept[place[one.architecture.id]])
+        near = sorted(widest(priced, limit), key=lambda one: -kept[one.architecture.id])
         for network in near[: max(1, MOST_TRIALS // len(study.limits))]:
             chosen.setdefault(network.architecture.id, network)
     return [
@@ -194,13 +185,37 @@ def _baselines(study: Study, space: SearchSpace, table: OperatorTable) -> list[B
             latency_ms=float(middle[row]),
             latency_low_ms=float(low[row]),
             latency_high_ms=float(high[row]),
-            limited_ms=float(kept[row]),
+            limited_ms=kept[network.architecture.id],
             multiply_adds=network.architecture.multiply_adds,
             parameters=network.architecture.parameters,
         )
         for index, network in enumerate(chosen.values())
         for row in [place[network.architecture.id]]
     ]
+
+
+def scaled_costs(study: Study, space: SearchSpace, table: OperatorTable) -> list[tuple[Scaled, float]]:
+    """The scaled networks that a table covers, with what their latency in milliseconds stays within."""
+    known = [
+        network
+        for network in scaled_networks(space)
+        if all(layer.operator.key in table for layer in network.architecture.layers)
+    ]
+    summed = np.array([table.summed_us(network.architecture.layers) for network in known])
+    learned = np.array([table.summed_learned_us(network.architecture.layers) for network in known])
+    kept = table.calibration.quantiles_us(summed, study.confidence, learned) / 1000.0
+    return list(zip(known, kept.tolist(), strict=True))
+
+
+def _out_of_reach(study: Study, limit: float, priced: Sequence[tuple[Scaled, float]]) -> str:
+    if not priced:
+        return f"{study.table} has no scaled network's operators, and its device cannot be measured."
+    fastest, cost = min(priced, key=lambda pair: pair[1])
+    return (
+        f"No scaled network keeps the limit of {limit:g} ms: however narrow, it has the reference's layers. "
+        f"The fastest ({fastest.label}) stays within {cost:.3g} ms, with {100 * study.confidence:.0f} % "
+        "confidence."
+    )
 
 
 def _begin_models(writer: RunWriter, study: Study) -> None:

@@ -77,7 +77,7 @@ def export_model(step: ClaimedStep) -> None:
         try:
             found = verify(
                 path,
-                images=test.images,
+                images=test.pixels(),
                 labels=test.labels,
                 logits=logits,
                 threads=device.threads,

@@ -7,7 +7,8 @@ and normalised as a whole. Images that are only judged go through `Preprocess`, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.training.datasets import Arrays
+from search.training.datasets import IN_MEMORY, Arrays
 from search.training.preprocessing import Preprocessing
 from search.training.recipes import Recipe
 
@@ -46,18 +47,24 @@ def resize(images: Tensor, resolution: int) -> Tensor:
 
 def as_tensor(arrays: Arrays) -> Tensor:
     """Images as floats in 0..1 (n, channels, height, width), laid out as channels_last."""
-    return torch.from_numpy(arrays.images.astype(np.float32) / np.float32(255)).permute(0, 3, 1, 2)
+    return torch.from_numpy(arrays.pixels().astype(np.float32) / np.float32(255)).permute(0, 3, 1, 2)
 
 
 class TrainingImages:
-    """The training images at the network's resolution, and the random batches of an epoch."""
+    """The training images at the network's resolution, and the random batches of an epoch.
+
+    Images that fit into memory at that resolution are resized once. Of a larger set each batch is read and
+    resized while the one before it trains.
+    """
 
     def __init__(self, arrays: Arrays, preprocessing: Preprocessing, recipe: Recipe) -> None:
         self.batch_size = min(recipe.batch_size, len(arrays))
         self.steps = len(arrays) // self.batch_size
-        self._recipe = recipe
+        self._recipe, self._resolution = recipe, preprocessing.resolution
         self._labels = torch.from_numpy(arrays.labels.copy())
-        self._pixels = _resized_bytes(arrays, preprocessing.resolution)
+        self._arrays = arrays
+        whole = len(arrays) * preprocessing.resolution**2 * preprocessing.channels
+        self._pixels = _resized_bytes(arrays, preprocessing.resolution) if whole <= IN_MEMORY else None
         std = torch.tensor(preprocessing.std)
         self._scale = 1.0 / (255.0 * std)[:, None, None]
         self._shift = (-torch.tensor(preprocessing.mean) / std)[:, None, None]
@@ -68,10 +75,27 @@ class TrainingImages:
         Each epoch leaves out a different random rest that fills no batch.
         """
         order = torch.from_numpy(rng.permutation(len(self._labels))[: self.steps * self.batch_size])
-        for chosen in torch.split(order, self.batch_size):
-            pixels = self._pixels.index_select(0, chosen).permute(0, 3, 1, 2).float()
+        for chosen, read in self._read(torch.split(order, self.batch_size)):
+            pixels = read.permute(0, 3, 1, 2).float()
             images = augment(pixels, self._recipe, rng).mul_(self._scale).add_(self._shift)
             yield images, self._labels.index_select(0, chosen)
+
+    def _read(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every batch of rows with its images (b, size, size, channels) uint8."""
+        if self._pixels is not None:
+            for chosen in batches:
+                yield chosen, self._pixels.index_select(0, chosen)
+            return
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._read_batch, batches[0])
+            for chosen, following in zip(batches, [*batches[1:], None], strict=True):
+                read = coming.result()
+                if following is not None:
+                    coming = ahead.submit(self._read_batch, following)
+                yield chosen, read
+
+    def _read_batch(self, chosen: Tensor) -> Tensor:
+        return _resized_bytes(self._arrays[chosen.numpy()], self._resolution)
 
 
 def augment(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
@@ -114,7 +138,7 @@ def _cropped(
 def _resized_bytes(arrays: Arrays, resolution: int) -> Tensor:
     """Images (n, resolution, resolution, channels) uint8."""
     if arrays.images.shape[1:3] == (resolution, resolution):
-        return torch.from_numpy(arrays.images.copy())
+        return torch.from_numpy(arrays.pixels().copy())
     parts = []
     for start in range(0, len(arrays), _CHUNK):
         resized = resize(as_tensor(arrays[start : start + _CHUNK]), resolution)

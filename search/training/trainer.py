@@ -25,8 +25,10 @@ from search.training.networks import Network
 from search.training.optimisation import MovingAverage, make_optimiser, set_learning_rate
 from search.training.preprocessing import Preprocessing
 from search.training.recipes import Recipe, learning_rate
+from search.training.stored import LazyImages
 
 JUDGED_AT_ONCE = 256
+ENOUGH_TO_FIT = 10_000
 
 
 class Interrupted(Exception):
@@ -82,7 +84,7 @@ class Trainer:
     ) -> None:
         _check(network, data)
         self.network, self.recipe = network, recipe
-        self.preprocessing = Preprocessing.fit(data.train.images, size or network.resolution)
+        self.preprocessing = Preprocessing.fit(_some(data.train).images, size or network.resolution)
         self.history: tuple[EpochResult, ...] = ()
         self.best_epoch = 0
         self.position = (0, 0)  # the epoch and the step that were last finished, counted from 1
@@ -254,6 +256,13 @@ def predict_logits(network: nn.Module, preprocessing: Preprocessing, arrays: Arr
             for start in range(0, len(arrays), JUDGED_AT_ONCE)
         ]
         return torch.cat(parts)
+
+
+def _some(arrays: Arrays) -> Arrays:
+    """The images whose mean and deviation stand for all: all of them, or as many spread over a lazy set."""
+    if not isinstance(arrays.images, LazyImages) or len(arrays) <= ENOUGH_TO_FIT:
+        return arrays
+    return arrays[np.linspace(0, len(arrays) - 1, ENOUGH_TO_FIT).astype(np.int64)]
 
 
 def _check(network: Network, data: TrainingData) -> None:

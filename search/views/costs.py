@@ -24,12 +24,15 @@ def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
     posted, imports = request.method == "POST", "budget" not in request.POST
     quantity = {"quantity": request.GET.get("quantity", CostPredictor.Quantity.ENERGY)}
-    measure = CostMeasureForm(request.POST if posted and not imports else None, initial=quantity, prefix=None)
+    measure = CostMeasureForm(
+        request.POST if posted and not imports else None, initial=quantity, owner=request.user
+    )
     form = CostImportForm(
         request.POST if posted and imports else None,
         request.FILES or None,
         initial=quantity,
         auto_id="import_%s",
+        owner=request.user,
     )
     if form.is_bound and form.is_valid():
         return redirect(import_costs(owner=request.user, device=device, **form.cleaned_data))

@@ -22,14 +22,14 @@ from search.services.tables import Way, build_table, complete_table, coverage_of
 
 @require_GET
 def device_page(request: HttpRequest, device_id: UUID) -> HttpResponse:
-    return _device_page(request, _device(request, device_id), TableForm())
+    return _device_page(request, _device(request, device_id), TableForm(owner=request.user))
 
 
 @require_POST
 def table_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """Begins the next version of a device's table."""
     device = _device(request, device_id)
-    form = TableForm(request.POST)
+    form = TableForm(request.POST, owner=request.user)
     if not form.is_valid():
         return _device_page(request, device, form, status=422)
     try:
@@ -44,7 +44,11 @@ def table_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
 def table_spaces(request: HttpRequest, table_id: UUID) -> HttpResponse:
     """How much of each search space a table covers, and what can be done about the rest."""
     table = _table(request, table_id)
-    context = {"object": table, "table": table, "covered": coverage_of(table, measurable_spaces())}
+    context = {
+        "object": table,
+        "table": table,
+        "covered": coverage_of(table, measurable_spaces(request.user)),
+    }
     return render(request, "search/table_spaces.html", context)
 
 
@@ -52,7 +56,7 @@ def table_spaces(request: HttpRequest, table_id: UUID) -> HttpResponse:
 def table_complete(request: HttpRequest, table_id: UUID) -> HttpResponse:
     """Begins a version that also has what the table lacks of a space."""
     table = _table(request, table_id)
-    known, way = measurable_spaces().get(request.POST.get("space", "")), request.POST.get("way")
+    known, way = measurable_spaces(request.user).get(request.POST.get("space", "")), request.POST.get("way")
     if known is None or way not in ("measure", "interpolate"):
         raise Http404("There is no such space, or no such way.")
     try:

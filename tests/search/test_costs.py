@@ -191,7 +191,7 @@ def test_latencies_measured_elsewhere_are_never_below_zero(
         "file": SimpleUploadedFile("a.csv", text.encode()),
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.forms.devices.measurable_spaces", lambda: {space.id: (space, "roomy")})
+        patch.setattr("search.forms.devices.measurable_spaces", lambda owner: {space.id: (space, "roomy")})
         answer = signed_in.post(f"/devices/{device.pk}/costs/new/", form)
     assert answer.status_code == 302, answer.context["form"].errors
     work()

@@ -295,7 +295,7 @@ def test_a_table_is_only_for_a_known_space_and_a_device_that_is_here(signed_in: 
         threads=1,
         batch_size=1,
     )
-    space = next(iter(TableForm().spaces))
+    space = next(iter(TableForm(owner=owner).spaces))
     response = signed_in.post(f"/devices/{phone.pk}/tables/new/", {"space": space}, follow=True)
     assert "“Phone” cannot be measured" in response.content.decode()
     assert not LatencyTable.objects.exists()

@@ -34,6 +34,8 @@ LISTS = [
     "searches",
     "search-new",
     "models",
+    "datasets",
+    "dataset-new",
     "studies",
     "study-new",
     "recipes",

@@ -18,8 +18,8 @@ from devices.runs.services import cancel
 from search.models import OwnRecipe, Predictor, Study, StudyEntry, TrainedModel
 from search.services.problems import latency_range
 from search.services.studies import findings, start_study
-from search.steps import study as steps
 from search.spaces.scaling import scaled_networks
+from search.steps import study as steps
 from search.training.recipes import PRESETS
 from search.views.studies import sentence
 from tests.search.world import TINY_RECIPE, predictor_of, roomy_space, table_of

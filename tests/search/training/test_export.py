@@ -77,7 +77,13 @@ def test_a_fresh_process_gives_the_trained_networks_outputs(
     tmp_path: Path,
 ) -> None:
     found = verify(
-        file, images=TEST.images, labels=TEST.labels, logits=logits, threads=1, batch_size=2, scratch=tmp_path
+        file,
+        images=TEST.pixels(),
+        labels=TEST.labels,
+        logits=logits,
+        threads=1,
+        batch_size=2,
+        scratch=tmp_path,
     )
     assert found.max_difference <= 1e-4
     assert found.accuracy == (logits.argmax(1) == TEST.labels).mean()
@@ -91,7 +97,7 @@ def test_a_file_of_another_network_is_refused_with_the_difference(
     with pytest.raises(VerificationError, match=r"outputs differ by up to 0\.01; 0\.0001 is allowed"):
         verify(
             file,
-            images=TEST.images,
+            images=TEST.pixels(),
             labels=TEST.labels,
             logits=logits + np.float32(0.01),
             threads=1,
@@ -108,7 +114,7 @@ def test_a_damaged_file_is_refused_with_the_reason(
     with pytest.raises(VerificationError, match="does not load and run in a fresh process: RuntimeError"):
         verify(
             damaged,
-            images=TEST.images,
+            images=TEST.pixels(),
             labels=TEST.labels,
             logits=logits,
             threads=1,

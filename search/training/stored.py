@@ -1,0 +1,120 @@
+"""Data sets that were brought here, as directories: packed arrays, or names of files that stay in place.
+
+facts.json   classes, size, channels, split sizes, checksum, packed, root
+labels.npy   (n,) int64
+test.npy     (n,) bool
+images.npy   (n, size, size, channels) uint8, of a packed set
+names.npy    (n,) bytes, of one whose files stay below `root`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from search.training.ingestion.decoding import fitted
+from search.training.ingestion.limits import Limits, UnreadableError
+from search.training.ingestion.sources import read_image
+
+READERS = 4
+"""Threads that decode images: most of it happens outside Python's lock."""
+
+Pixels = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+
+
+class Reader(Protocol):
+    """Images by their rows, read when they are asked for."""
+
+    shape: tuple[int, int, int, int]
+
+    def read(self, rows: Rows) -> Pixels: ...
+
+
+class Packed:
+    """Images of one array, mapped from its file."""
+
+    def __init__(self, place: Path) -> None:
+        self._images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
+        self.shape: tuple[int, int, int, int] = self._images.shape
+
+    def read(self, rows: Rows) -> Pixels:
+        found: Pixels = np.asarray(self._images[rows])
+        return found
+
+
+class Scattered:
+    """Image files below a folder. One that has become unreadable since is black."""
+
+    def __init__(self, place: Path, facts: dict[str, Any]) -> None:
+        self._names = np.load(place / "names.npy", mmap_mode="r", allow_pickle=False)
+        self._root, self._limits = Path(facts["root"]), Limits()
+        self.shape = (len(self._names), facts["size"], facts["size"], facts["channels"])
+
+    def read(self, rows: Rows) -> Pixels:
+        with ThreadPoolExecutor(READERS) as readers:
+            found = list(readers.map(self._one, rows.tolist()))
+        return np.stack(found) if found else np.zeros((0, *self.shape[1:]), dtype=np.uint8)
+
+    def _one(self, row: int) -> Pixels:
+        try:
+            image = read_image(self._root, os.fsdecode(bytes(self._names[row])), self._limits)
+        except UnreadableError:
+            return np.zeros(self.shape[1:], dtype=np.uint8)
+        return fitted(image, self.shape[1])[..., : self.shape[3]]
+
+
+@dataclass(frozen=True)
+class LazyImages:
+    """Some rows of a reader, (n, height, width, channels) uint8, read when numpy asks for them."""
+
+    reader: Reader
+    rows: Rows
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self.rows), *self.reader.shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> LazyImages:
+        return LazyImages(self.reader, self.rows[index])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Pixels:
+        return self.reader.read(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSet:
+    """A stored data set, its images not read yet."""
+
+    facts: dict[str, Any]
+    images: LazyImages
+    labels: Rows
+    test: npt.NDArray[np.bool_]
+
+
+def open_set(place: Path) -> StoredSet:
+    """Opens a directory. Raises FileNotFoundError when it is gone and ValueError when it is not whole."""
+    try:
+        facts = json.loads((place / "facts.json").read_text("utf-8"))
+        labels = np.load(place / "labels.npy", allow_pickle=False)
+        test = np.load(place / "test.npy", allow_pickle=False)
+        reader: Reader = Packed(place) if facts["packed"] else Scattered(place, facts)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"The files of the data set are gone: {error.filename} is missing.") from None
+    if not len(labels) == len(test) == reader.shape[0]:
+        raise ValueError(f"The files of the data set in {place} do not belong together.")
+    return StoredSet(facts, LazyImages(reader, np.arange(len(labels))), labels, test)
