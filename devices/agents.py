@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from devices import measuring, networks
 from devices.kernels import Packed, identity, input_shapes, known_files, packed_of
-from devices.models import Device, DeviceToken, LatencyTable, NetworkMeasurement
+from devices.models import Device, DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 from devices.runs.models import Run
 from devices.runs.writing import writing
 
@@ -89,7 +89,11 @@ def next_work(device: Device) -> dict[str, Any]:
 
 def _one_network(row: NetworkMeasurement) -> dict[str, Any]:
     """A whole network, measured alone."""
-    items = work_items(row.device, {"network": row.network})
+    items = (
+        given_items(row.device, row.network["files"])
+        if isinstance(row.network, dict)
+        else work_items(row.device, {"network": row.network})
+    )
     if items is None:
         return {"message": "The server is building the files.", "wait_seconds": 1.0}
     return {
@@ -112,7 +116,10 @@ def take_network(
     """Takes the measurements of a whole network in; False when they were. Raises ValueError."""
     with writing(row.run_id) as writer:
         writer.start()
-        return networks.record(writer, row, values.get("network", []), _short(facts))
+        found = _short(facts)
+        if values.get("preprocessing"):
+            found["preprocessing_us"] = min(values["preprocessing"])
+        return networks.record(writer, row, values.get("network", []), found)
 
 
 def work_items(device: Device, packed: Mapping[str, Packed]) -> list[dict[str, Any]] | None:
@@ -123,10 +130,22 @@ def work_items(device: Device, packed: Mapping[str, Packed]) -> list[dict[str, A
         row = files.get(identity(network))
         if row is None:
             return None
-        address = reverse("api:kernel_file", args=[row.sha256])
-        shapes = input_shapes(network)
-        found.append({"name": name, "url": address, "sha256": row.sha256, "size": row.size, "inputs": shapes})
+        found.append(_item(name, row, input_shapes(network)))
     return found
+
+
+def given_items(device: Device, files: Sequence[Sequence[Any]]) -> list[dict[str, Any]] | None:
+    """Files that were put there for the agent, as [name, digest, shapes of the inputs]."""
+    digests = [known for _, known, _ in files]
+    rows = {row.digest: row for row in KernelFile.objects.filter(engine=device.engine, digest__in=digests)}
+    if any(name not in rows for _, name, _ in files):
+        return None
+    return [_item(name, rows[known], shapes) for name, known, shapes in files]
+
+
+def _item(name: str, row: KernelFile, shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
+    address = reverse("api:kernel_file", args=[row.sha256])
+    return {"name": name, "url": address, "sha256": row.sha256, "size": row.size, "inputs": shapes}
 
 
 def open_table(device: Device) -> LatencyTable | None:

@@ -66,6 +66,16 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
+                name="timing",
+                steps={
+                    "timing.begin": "search.steps.timing.begin",
+                    "timing.finish": "search.steps.timing.finish",
+                },
+                keeps="Nothing: the model is as it was.",
+            )
+        )
+        register(
+            RunKind(
                 name="study",
                 steps={
                     "study.advance": "search.steps.study.advance",

@@ -48,6 +48,9 @@ urlpatterns = [
     path("recipes/<slug:recipe_id>/", recipes.recipe_page, name="recipe"),
     path("models/", models.model_list, name="models"),
     path("models/<uuid:model_id>/", models.model_page, name="model"),
-    path("models/<uuid:model_id>/file/", models.model_file, name="model-file"),
-    path("models/<uuid:model_id>/card/", models.model_card, name="model-card"),
+    path("models/<uuid:model_id>/files/<slug:file_format>/", models.model_file, name="model-file"),
+    path("models/<uuid:model_id>/card.<str:ending>", models.model_card, name="model-card"),
+    path("models/<uuid:model_id>/timings/", models.model_timing, name="model-timing"),
+    path("models/<uuid:model_id>/licence/", models.model_licence, name="model-licence"),
+    path("models/<uuid:model_id>/try/", models.model_try, name="model-try"),
 ]

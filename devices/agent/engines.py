@@ -83,8 +83,8 @@ class OnnxEngine:
         options.log_severity_level = 3
         session = self._runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         feeds = {
-            f"image{place}": self._random.random(tuple(shape), dtype=self._numpy.float32)
-            for place, shape in enumerate(shapes)
+            known.name: self._random.random(tuple(shape), dtype=self._numpy.float32)
+            for known, shape in zip(session.get_inputs(), shapes, strict=True)
         }
         return lambda: session.run(None, feeds)
 

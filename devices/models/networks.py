@@ -19,7 +19,9 @@ class NetworkMeasurement(models.Model):
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="network_measurements")
     index = models.PositiveIntegerField()
     quantity = models.CharField(max_length=8, choices=Quantity.choices)
-    network = models.JSONField(help_text="A packed network: lists of [name, key, inputs].")
+    network = models.JSONField(
+        help_text="A packed network: [name, key, inputs] of each layer; or files: [name, digest, shapes]."
+    )
     next_step = models.CharField(max_length=40, help_text="The kind of step that goes on with the result.")
     values = models.JSONField(null=True, help_text="Microseconds of a call, or millijoules of an image.")
     facts = models.JSONField(default=dict, help_text="Of the meter.")

@@ -48,7 +48,13 @@ def save(module: torch.jit.ScriptModule, path: Path, extra: Mapping[str, str]) -
 def torchscript_network(layers: Sequence[Layer]) -> bytes:
     """The file of a lowered network with patterned weights; its images are in channels_last."""
     example = example_inputs(layers[0].operator, 1, torch.Generator().manual_seed(0))
-    module = freeze(channels_last(with_pattern(InferenceNetwork(layers).eval())), *example, check=False)
+    return as_bytes(
+        freeze(channels_last(with_pattern(InferenceNetwork(layers).eval())), *example, check=False)
+    )
+
+
+def as_bytes(module: torch.jit.ScriptModule) -> bytes:
+    """The content of a frozen module's file."""
     buffer = io.BytesIO()
     with _deprecation_known():
         torch.jit.save(module, buffer)

@@ -251,3 +251,14 @@ class ModelForm(forms.Form):
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choice_field(self, "recipe").choices = recipe_choices(owner, final=True)
+
+
+class LicenceForm(forms.Form):
+    """Under which licence a model is handed on."""
+
+    licence = forms.CharField(
+        required=False,
+        max_length=40,
+        widget=forms.TextInput(attrs={"list": "licences", "placeholder": "not stated"}),
+        help_text="A name such as Apache-2.0 or CC-BY-4.0; it stands on the card.",
+    )

@@ -16,7 +16,7 @@ from search.models.predictors import (
 from search.models.recipes import OwnRecipe
 from search.models.searches import Candidate, Generation, Search, SearchLimit
 from search.models.studies import Baseline, Study, StudyEntry
-from search.models.trained import Epoch, QuickStart, TrainedModel
+from search.models.trained import Epoch, ModelFile, ModelTiming, QuickStart, TrainedModel
 
 __all__ = [
     "Baseline",
@@ -25,6 +25,8 @@ __all__ = [
     "Epoch",
     "Generation",
     "ImageSet",
+    "ModelFile",
+    "ModelTiming",
     "OwnRecipe",
     "OwnedQuerySet",
     "Predictor",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from devices.models import LatencyTable
+from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from search.models.ownership import OwnedQuerySet
 from search.models.predictors import Predictor, TrainingRecipe
@@ -33,13 +34,16 @@ class TrainedModel(models.Model):
     validation_accuracy = models.FloatField(null=True)
     test_accuracy = models.FloatField(null=True)
     test_images = models.PositiveIntegerField(null=True)
-    latency_ms = models.FloatField(null=True)
+    results = models.JSONField(
+        null=True, help_text="On test images: how often each class (rows) was taken for each (columns)."
+    )
+    licence = models.CharField(
+        max_length=40, default="", blank=True, help_text="Of the model; empty: not stated."
+    )
+    latency_ms = models.FloatField(null=True, help_text="Least of a call, measured on the network's device.")
     latency_p50_ms = models.FloatField(null=True)
-    max_difference = models.FloatField(null=True, help_text="Largest output difference seen in verification.")
-    file = models.FileField(upload_to="models/", null=True)
-    sha256 = models.CharField(max_length=64, default="")
-    size_bytes = models.BigIntegerField(null=True)
-    card = models.TextField(default="", help_text="Model card in Markdown.")
+    versions = models.JSONField(null=True, help_text="Of the software that trained it.")
+    preprocessing = models.JSONField(null=True, help_text="What images go through before the network.")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()
@@ -68,13 +72,83 @@ class TrainedModel(models.Model):
         return found
 
     @property
+    def torchscript(self) -> ModelFile | None:
+        """The first file of every model."""
+        return self.files.filter(format=ModelFile.Format.TORCHSCRIPT, problem="").first()
+
+    @property
     def is_verified(self) -> bool:
-        return bool(self.file) and self.run.status == Run.Status.SUCCEEDED
+        return self.run.status == Run.Status.SUCCEEDED and self.torchscript is not None
+
+
+class ModelFile(models.Model):
+    """A model in one format, checked in a fresh process; or why it is not offered."""
+
+    class Format(models.TextChoices):
+        TORCHSCRIPT = "torchscript", "TorchScript"
+        PT2 = "pt2", "torch.export"
+        ONNX = "onnx", "ONNX"
+        INT8 = "onnx-int8", "ONNX, 8 bits"
+        SAFETENSORS = "safetensors", "Weights (safetensors)"
+
+    ENDINGS: ClassVar[Mapping[str, str]] = {
+        Format.TORCHSCRIPT: "pt",
+        Format.PT2: "pt2",
+        Format.ONNX: "onnx",
+        Format.INT8: "int8.onnx",
+        Format.SAFETENSORS: "safetensors",
+    }
+
+    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="files")
+    format = models.CharField(max_length=12, choices=Format.choices)
+    file = models.FileField(upload_to="models/", null=True, max_length=200)
+    sha256 = models.CharField(max_length=64, default="")
+    size_bytes = models.BigIntegerField(null=True)
+    max_difference = models.FloatField(null=True, help_text="Largest output difference seen in verification.")
+    accuracy = models.FloatField(null=True, help_text="On test images, in a fresh process.")
+    latency_ms = models.FloatField(null=True, help_text="Least of a call, on the machine that checked it.")
+    latency_p50_ms = models.FloatField(null=True)
+    preprocessing_ms = models.FloatField(null=True, help_text="Of normalising alone, part of latency_ms.")
+    problem = models.TextField(default="", help_text="Why it is not offered.")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["model", "format"], name="model_file_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model} as {self.get_format_display()}"
 
     @property
     def download_name(self) -> str:
         """What the file is called on the person's machine: named after its content."""
-        return f"chamnet-{self.sha256[:12]}.pt"
+        return f"chamnet-{self.sha256[:12]}.{self.ENDINGS[self.format]}"
+
+
+class ModelTiming(models.Model):
+    """A model's file timed on a device: here, or by an agent there."""
+
+    model = models.ForeignKey(TrainedModel, on_delete=models.CASCADE, related_name="timings")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="model_timings")
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="timing")
+    format = models.CharField(max_length=12, choices=ModelFile.Format.choices)
+    latency_ms = models.FloatField(
+        null=True, help_text="Least of a call, images at the network's resolution."
+    )
+    latency_p50_ms = models.FloatField(null=True)
+    preprocessing_ms = models.FloatField(null=True)
+    predicted_ms = models.FloatField(
+        null=True, help_text="By the device's newest table, before this joined it."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.device}"
+
+    def get_absolute_url(self) -> str:
+        return self.model.get_absolute_url()
 
 
 class Epoch(models.Model):

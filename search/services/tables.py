@@ -86,16 +86,18 @@ def complete_table(*, table: LatencyTable, space: SearchSpace, way: Way) -> Late
     )
 
 
-def calibrate_with(model: TrainedModel, measured_us: float) -> LatencyTable | None:
-    """A version of the newest table of a model's device and space that also knows the model's latency.
+def calibrate_with(model: TrainedModel, device: Device, measured_us: float) -> LatencyTable | None:
+    """A version of a device's newest table of the model's space that also knows the model's latency there.
 
-    None where the latency was not measured on that device, or the table lacks an operator of the model.
+    None where there is no such table, or it lacks an operator of the model.
     """
     network, source = model.network, model.network.latency_source
-    if not isinstance(source, LatencyTable):
-        return None
-    table = newer_table(source) or source
-    if not table.device.can_be_measured_here or measured_us <= 0:
+    if isinstance(source, LatencyTable) and source.device == device:
+        table: LatencyTable | None = newer_table(source) or source
+    else:
+        rows = LatencyTable.objects.usable().filter(device=device, space_id=network.predictor.space_id)
+        table = rows.order_by("-version").first()
+    if table is None or measured_us <= 0:
         return None
     try:
         return join_calibration(

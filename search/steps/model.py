@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from django.core.files.base import ContentFile, File
 
 from devices.runs.models import Run, Step
 from devices.runs.steps import ClaimedStep, StepFailedError
-from search.models import Epoch, TrainedModel
+from search.models import Epoch, ModelFile, ModelTiming, TrainedModel
 from search.services.datasets import dataset_of
-from search.services.tables import calibrate_with
+from search.services.timings import record_timing
 from search.training import datasets
-from search.training.card import model_card, wilson_interval
-from search.training.export import export_torchscript
-from search.training.networks import Network, build_network, fold
+from search.training.export import (
+    Exported,
+    export_int8,
+    export_onnx,
+    export_program,
+    export_torchscript,
+    export_weights,
+    versions,
+)
+from search.training.networks import build_network, fold
 from search.training.process import prepare_process
 from search.training.trainer import DivergedError, EpochResult, Trainer, TrainingResult, predict_logits
-from search.training.verification import Verification, VerificationError, verify
+from search.training.verification import VerificationError, verify
+
+logger = logging.getLogger(__name__)
+Logits = npt.NDArray[np.float32]
+
+MOST_CHECKED = 10_000
+"""Test images that a file is compared on."""
 
 
 def train_model(step: ClaimedStep) -> None:
@@ -46,47 +63,126 @@ def train_model(step: ClaimedStep) -> None:
 
 
 def export_model(step: ClaimedStep) -> None:
-    """Exports the trained network, verifies the file in a fresh process and offers it with its card."""
+    """Exports the trained network in every format and verifies each file in a fresh process.
+
+    The model fails without TorchScript; a file of another format that fails is not offered, and says why.
+    """
     model: TrainedModel = step.run.model
-    device = model.network.device
     with step.report() as writer:
-        writer.progress(message="Exporting and verifying in a fresh process")
+        writer.progress(message="Judging it on the test images")
     trainer = _trainer(model)
     with model.checkpoint.open("rb") as file:
         trainer.restore(torch.load(file, weights_only=True))
     trained = trainer.result()
-    network = trained.network
-    assert isinstance(network, Network)  # noqa: S101  (built above; for the type checker)
     known = dataset_of(model.owner, model.network.predictor.dataset)
     test = datasets.load_test(known)
-    logits = predict_logits(fold(network), trained.preprocessing, test).numpy()
+    logits = predict_logits(fold(trained.network), trained.preprocessing, test).numpy()
+    _judge(model, trained, test, logits)
+    exported = _exported(model, trained, known)
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "model.pt"
-        architecture = model.network.architecture
-        export_torchscript(
-            network,
-            path,
-            preprocessing=trained.preprocessing,
-            dataset=known,
-            architecture={
-                "space": architecture.space.to_json(),
-                "values": architecture.values,
-                "id": architecture.id,
-            },
+        checker = _Checker(
+            model, exported, _checked_part(test, logits), Path(directory), trainer.calibration_images()
         )
+        for file_format in ModelFile.Format:
+            step.check(every_seconds=0)
+            with step.report() as writer:
+                writer.progress(message=f"{file_format.label}: exporting, and verifying in a fresh process")
+            row = checker.check(file_format)
+            if row.problem and file_format == ModelFile.Format.TORCHSCRIPT:
+                raise StepFailedError(row.problem)
+        _offer(step, model, checker.found)
+
+
+def _judge(model: TrainedModel, trained: TrainingResult, test: datasets.Arrays, logits: Logits) -> None:
+    """Accuracy and confusions on all test images."""
+    classes, taken = logits.shape[1], logits.argmax(axis=1)
+    counts = np.bincount(classes * test.labels + taken, minlength=classes * classes)
+    model.results = counts.reshape(classes, classes).tolist()
+    model.test_accuracy, model.test_images = float((taken == test.labels).mean()), len(test)
+    model.versions, model.preprocessing = versions(), trained.preprocessing.to_json()
+
+
+def _checked_part(test: datasets.Arrays, logits: Logits) -> tuple[datasets.Arrays, Logits]:
+    """The test images that files are checked on: all, or as many spread over a large set."""
+    if len(test) <= MOST_CHECKED:
+        return test, logits
+    rows = np.linspace(0, len(test) - 1, MOST_CHECKED).astype(np.int64)
+    return test[rows], logits[rows]
+
+
+def _exported(model: TrainedModel, trained: TrainingResult, known: datasets.Dataset) -> Exported:
+    architecture = model.network.architecture
+    return Exported(
+        network=trained.network,
+        preprocessing=trained.preprocessing,
+        dataset=known,
+        architecture={
+            "space": architecture.space.to_json(),
+            "values": architecture.values,
+            "id": architecture.id,
+        },
+        metrics={"test_accuracy": model.test_accuracy, "validation_accuracy": trained.validation_accuracy},
+    )
+
+
+class _Checker:
+    """Writes one file after the other into a directory and has each checked."""
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        exported: Exported,
+        expected: tuple[datasets.Arrays, Logits],
+        directory: Path,
+        calibration: list[Logits],
+    ) -> None:
+        self.found: list[tuple[ModelFile, Path]] = []
+        self._model, self._exported, self._directory = model, exported, directory
+        (self._test, self._logits), self._calibration = expected, calibration
+
+    def check(self, file_format: ModelFile.Format) -> ModelFile:
+        """The row of a file, with what is wrong with it where it is not to be offered."""
+        path = self._directory / f"model.{ModelFile.ENDINGS[file_format]}"
+        row = ModelFile(model=self._model, format=file_format)
+        device = self._model.network.device
         try:
+            self._write(file_format, path)
             found = verify(
                 path,
-                images=test.pixels(),
-                labels=test.labels,
-                logits=logits,
+                images=self._test.pixels(),
+                labels=self._test.labels,
+                logits=self._logits,
                 threads=device.threads,
                 batch_size=device.batch_size,
-                scratch=Path(directory),
+                scratch=self._directory,
+                file_format=file_format,
             )
         except VerificationError as error:
-            raise StepFailedError(str(error)) from error
-        _offer(step, model, path, found, trained, len(test))
+            row.problem = str(error)
+        except Exception as error:
+            logger.exception("export as %s", file_format)
+            row.problem = f"It could not be written: {type(error).__name__}: {str(error)[:300]}"
+        else:
+            row.sha256, row.size_bytes, row.accuracy = found.sha256, path.stat().st_size, found.accuracy
+            row.max_difference, row.preprocessing_ms = found.max_difference, found.preprocessing_ms
+            row.latency_ms, row.latency_p50_ms = found.latency_ms, found.latency_p50_ms
+        self.found.append((row, path))
+        return row
+
+    def _write(self, file_format: ModelFile.Format, path: Path) -> None:
+        if file_format == ModelFile.Format.INT8:
+            source = self._directory / f"model.{ModelFile.ENDINGS[ModelFile.Format.ONNX]}"
+            export_int8(source, self._exported, path, self._calibration)
+        else:
+            _WRITERS[file_format](self._exported, path)
+
+
+_WRITERS: dict[str, Callable[[Exported, Path], None]] = {
+    ModelFile.Format.TORCHSCRIPT: export_torchscript,
+    ModelFile.Format.PT2: export_program,
+    ModelFile.Format.ONNX: export_onnx,
+    ModelFile.Format.SAFETENSORS: export_weights,
+}
 
 
 def _trainer(model: TrainedModel) -> Trainer:
@@ -129,99 +225,34 @@ def _save_epoch(step: ClaimedStep, model: TrainedModel, trainer: Trainer, result
         storage.delete(previous)
 
 
-def _offer(
-    step: ClaimedStep,
-    model: TrainedModel,
-    path: Path,
-    found: Verification,
-    trained: TrainingResult,
-    count: int,
-) -> None:
-    """Stores the verified file under its SHA-256 and ends the run."""
-    model.test_accuracy, model.test_images = found.accuracy, count
-    model.latency_ms, model.latency_p50_ms = found.latency_ms, found.latency_p50_ms
-    model.max_difference, model.sha256, model.size_bytes = (
-        found.max_difference,
-        found.sha256,
-        path.stat().st_size,
-    )
-    model.card = _card(model, trained)
-    with path.open("rb") as file:
-        model.file.save(f"{found.sha256}.pt", File(file), save=False)
+def _offer(step: ClaimedStep, model: TrainedModel, found: list[tuple[ModelFile, Path]]) -> None:
+    """Stores the verified files under their SHA-256 and ends the run."""
+    storage = ModelFile._meta.get_field("file").storage
+    for row, path in found:
+        if not row.problem:
+            name = f"models/{row.sha256}.{ModelFile.ENDINGS[row.format]}"
+            with path.open("rb") as content:
+                row.file.name = name if storage.exists(name) else storage.save(name, File(content))
+    rows = [row for row, _ in found]
+    first, device = rows[0], model.network.device
     with step.commit() as writer:
         model.save()
-        writer.event(
-            "verified",
-            {
-                "accuracy": found.accuracy,
-                "latency_ms": found.latency_ms,
-                "max_difference": found.max_difference,
-            },
-        )
-        if joined := calibrate_with(model, 1000.0 * (found.latency_ms - found.preprocessing_ms)):
-            text = f"Its latency joined the calibration: latency table {joined.version}."
-            writer.event("log", {"level": "info", "text": text})
+        ModelFile.objects.filter(model=model).delete()
+        ModelFile.objects.bulk_create(rows)
+        for row in rows:
+            if row.problem:
+                text = f"{row.get_format_display()} is not offered. {row.problem}"
+                writer.event("log", {"level": "warning", "text": text})
+        writer.event("verified", {"accuracy": first.accuracy, "max_difference": first.max_difference})
+        said = f"{100 * (model.test_accuracy or 0.0):.2f} % on test images"
+        if device.can_be_measured_here:
+            timing = ModelTiming(model=model, device=device, run=writer.run, format=first.format)
+            record_timing(
+                writer,
+                timing,
+                [1000.0 * (first.latency_ms or 0.0), 1000.0 * (first.latency_p50_ms or 0.0)],
+                1000.0 * (first.preprocessing_ms or 0.0),
+            )
+            said = f"{said}, {first.latency_ms:.3g} ms"
         writer.progress(done=writer.run.total)
-        writer.succeed(f"{100 * found.accuracy:.2f} % on test images, {found.latency_ms:.3g} ms.")
-
-
-def _card(model: TrainedModel, trained: TrainingResult) -> str:
-    network, architecture = model.network, model.network.architecture
-    device, known = network.device, dataset_of(model.owner, network.predictor.dataset)
-    low, high = wilson_interval(model.test_accuracy or 0.0, model.test_images or 1)
-    return model_card(
-        f"{architecture.space.name} for {device.name}",
-        {
-            "Measured": [
-                (
-                    "Test accuracy",
-                    f"{100 * (model.test_accuracy or 0):.2f} % (95 %: {100 * low:.2f} to {100 * high:.2f})",
-                ),
-                ("Test images", model.test_images),
-                ("Validation accuracy", f"{100 * trained.validation_accuracy:.2f} %"),
-                ("Latency", f"{model.latency_ms:.3f} ms minimum, {model.latency_p50_ms:.3f} ms median"),
-                ("Largest difference to the trained network", f"{model.max_difference:.2g}"),
-            ],
-            "Predicted": [
-                *_predicted_accuracy(model),
-                (
-                    "Latency",
-                    f"{network.latency_ms:.3f} ms "
-                    f"({network.latency_low_ms:.3f} to {network.latency_high_ms:.3f})",
-                ),
-                *([] if network.limit_ms is None else [("Limit", f"{network.limit_ms:g} ms")]),
-            ],
-            "Device": [
-                ("Name", device.name),
-                (
-                    "Engine",
-                    f"{device.get_engine_display()}, {device.data_type}, "
-                    f"{device.threads} threads, batch {device.batch_size}",
-                ),
-                ("Latency from", str(network.latency_source)),
-            ],
-            "Training": [
-                ("Data set", f"{known.label}, {len(known.classes)} classes, SHA-256 {known.checksum[:16]}…"),
-                ("Recipe", f"{model.recipe.name} ({model.recipe.pk})"),
-                ("Seed", model.seed),
-                ("torch", torch.__version__),
-            ],
-            "Architecture": [
-                *architecture.values.items(),
-                ("Parameters", architecture.parameters),
-                ("Multiply-adds", architecture.multiply_adds),
-            ],
-            "File": [("SHA-256", model.sha256), ("Bytes", model.size_bytes)],
-        },
-        layers=architecture.layers,
-        file=model.download_name,
-    )
-
-
-def _predicted_accuracy(model: TrainedModel) -> list[tuple[str, str]]:
-    """What the search predicted; of a scaled network nothing was."""
-    candidate = model.candidate
-    if candidate is None:
-        return []
-    ends = f"{100 * candidate.accuracy_low:.2f} to {100 * candidate.accuracy_high:.2f}"
-    return [("Accuracy", f"{100 * candidate.accuracy:.2f} % ({ends})")]
+        writer.succeed(f"{said}.")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from devices.operators import Layer
 from search.training.accuracy import wilson_interval
 
 __all__ = ["model_card", "usage_snippet", "wilson_interval"]
 
+MOST_IN_MATRIX = 20
+"""Classes up to which a card shows the whole matrix of confusions."""
+
 _SNIPPET = """import json
+import sys
 
 import numpy as np
 import torch
@@ -19,10 +24,16 @@ model = torch.jit.load({file!r}, _extra_files=extra)
 classes = json.loads(extra["classes.json"])
 channels = json.loads(extra["preprocessing.json"])["channels"]
 
-# Your image: height x width x channels, bytes, of any size (the model resizes and normalises).
-image = np.zeros((64, 64, channels), dtype=np.uint8)
+# An image: height x width x channels, bytes, of any size (the model resizes and normalises).
+if len(sys.argv) > 1:
+    from PIL import Image
 
-batch = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    picture = Image.open(sys.argv[1]).convert("L" if channels == 1 else "RGB")
+    image = np.asarray(picture).reshape(picture.height, picture.width, channels)
+else:
+    image = np.zeros((64, 64, channels), dtype=np.uint8)
+
+batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
 with torch.inference_mode():
     probabilities = model(batch).softmax(dim=1)[0]
 best = int(probabilities.argmax())
@@ -40,16 +51,36 @@ def model_card(
     sections: Mapping[str, Sequence[tuple[str, object]]],
     *,
     layers: Sequence[Layer] = (),
+    classes: Sequence[Mapping[str, Any]] = (),
     file: str = "model.pt",
 ) -> str:
-    """A card of tables of facts, a table of the network's layers, and the program that uses the file."""
+    """A card of tables of facts, results per class, confusions, the network's layers, and the program that
+    uses the file. Of each class `classes` has name, images, recall, precision and `row`: how often it was
+    taken for each class."""
     parts = [f"# {title}"]
     for heading, facts in sections.items():
         parts.append(f"## {heading}\n\n" + _table(("", ""), facts))
+    if classes:
+        parts.append("## Classes\n\n" + _classes_table(classes))
+        if len(classes) <= MOST_IN_MATRIX:
+            head = ("True class", *(one["name"] for one in classes))
+            rows = [(one["name"], *one["row"]) for one in classes]
+            parts.append("## Taken for (columns), of each class (rows)\n\n" + _table(head, rows))
     if layers:
         parts.append("## Layers\n\n" + _layers_table(layers))
     parts.append(f"## Use\n\n```python\n{usage_snippet(file)}```")
     return "\n\n".join(parts) + "\n"
+
+
+def _classes_table(classes: Sequence[Mapping[str, Any]]) -> str:
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{100 * value:.1f} %"
+
+    rows = [
+        (one["name"], one["images"], share(one["recall"]), share(one["precision"]), one["confused"])
+        for one in classes
+    ]
+    return _table(("Class", "Test images", "Recall", "Precision", "Most often taken for"), rows)
 
 
 def _layers_table(layers: Sequence[Layer]) -> str:

@@ -1,22 +1,33 @@
-"""A trained network as a frozen TorchScript file that carries what its user needs."""
+"""A trained network as files that carry what their user needs, each in a format of its own.
+
+Every file but the weights takes images (n, channels, height, width) float32 in 0..1, of any size, and gives
+logits (n, classes): resizing and normalising are part of it, so that nobody can get them wrong. Every file
+holds EXTRA_FILES as texts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
+from devices.operators import Layer
 from devices.profiling.torchscript import freeze, save
 from search.training.batches import Preprocess
 from search.training.datasets import Dataset
 from search.training.networks import Network, fold
+from search.training.onnx_export import quantise, write_onnx
 from search.training.preprocessing import Preprocessing
 
 EXTRA_FILES = (
@@ -28,32 +39,90 @@ EXTRA_FILES = (
 )
 
 
-def export_torchscript(
-    network: Network,
-    path: Path,
-    *,
-    preprocessing: Preprocessing,
-    dataset: Dataset,
-    architecture: Mapping[str, Any],
-    metrics: Mapping[str, Any] | None = None,
-) -> str:
-    """Fold, freeze and write the network; the file's SHA-256 in hexadecimal.
+@dataclass(frozen=True)
+class Exported:
+    """A trained network, and what its files say of it. `architecture` and `metrics` are JSON types."""
 
-    The file's module takes images (n, channels, height, width) float32 in 0..1, of any size, and gives logits
-    (n, classes): resizing and normalising are part of it, so that nobody can get them wrong. Its extra files
-    are EXTRA_FILES; `architecture` and `metrics` are JSON types.
-    """
-    example = torch.rand(1, dataset.channels, dataset.image_size, dataset.image_size)
-    module = freeze(nn.Sequential(Preprocess(preprocessing), fold(network)), example)
-    contents: dict[str, Any] = {
-        "classes.json": dataset.classes,
-        "preprocessing.json": preprocessing.to_json(),
-        "architecture.json": dict(architecture),
-        "versions.json": versions(),
-        "metrics.json": dict(metrics or {}),
-    }
-    save(module, path, {name: json.dumps(contents[name]) for name in EXTRA_FILES})
-    return sha256_of(path)
+    network: Network
+    preprocessing: Preprocessing
+    dataset: Dataset
+    architecture: Mapping[str, Any]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def folded(self) -> nn.Module:
+        """The network for inference, norms folded in."""
+        return fold(self.network)
+
+    def whole(self) -> nn.Sequential:
+        """The network for inference, with what comes before it."""
+        return nn.Sequential(Preprocess(self.preprocessing), self.folded()).eval()
+
+    def example(self, count: int = 1) -> torch.Tensor:
+        size = self.dataset.image_size
+        return torch.rand(count, self.dataset.channels, size, size)
+
+    def extra(self) -> dict[str, str]:
+        """EXTRA_FILES by name."""
+        contents: dict[str, Any] = {
+            "classes.json": self.dataset.classes,
+            "preprocessing.json": self.preprocessing.to_json(),
+            "architecture.json": dict(self.architecture),
+            "versions.json": versions(),
+            "metrics.json": dict(self.metrics),
+        }
+        return {name: json.dumps(contents[name]) for name in EXTRA_FILES}
+
+
+def export_torchscript(exported: Exported, path: Path) -> None:
+    """Frozen TorchScript."""
+    save(freeze(exported.whole(), exported.example()), path, exported.extra())
+
+
+def export_program(exported: Exported, path: Path) -> None:
+    """A program of torch.export (.pt2), for batches and images of any size."""
+    batch = torch.export.Dim("batch", min=1, max=65_536)
+    height, width = (torch.export.Dim(name, min=2, max=16_384) for name in ("height", "width"))
+    with warnings.catch_warnings():
+        # torch warns of its own deprecated parts, and that no weight is on a graphics card.
+        warnings.simplefilter("ignore")
+        program = torch.export.export(
+            exported.whole(), (exported.example(2),), dynamic_shapes=({0: batch, 2: height, 3: width},)
+        )
+        torch.export.save(program, path, extra_files=dict(exported.extra()))
+
+
+def export_onnx(exported: Exported, path: Path) -> None:
+    """ONNX, in float32."""
+    write_onnx(
+        exported.network.layers, _weights(exported.folded()), path, exported.preprocessing, exported.extra()
+    )
+
+
+def export_int8(
+    source: Path, exported: Exported, path: Path, images: Sequence[npt.NDArray[np.float32]]
+) -> None:
+    """An ONNX file in 8 bits, from the one in float and batches of training images in 0..1."""
+    quantise(source, path, images, exported.extra())
+
+
+def export_weights(exported: Exported, path: Path) -> None:
+    """The trained weights as safetensors, norms not folded, with the architecture beside them."""
+    tensors = {name: tensor.contiguous() for name, tensor in exported.network.state_dict().items()}
+    save_file(
+        tensors, path, metadata=exported.extra() | {"layers.json": layers_json(exported.network.layers)}
+    )
+
+
+def layers_json(layers: Sequence[Layer]) -> str:
+    """A lowered network as text: name, key and inputs of every layer."""
+    return json.dumps([[layer.name, layer.operator.key, list(layer.inputs)] for layer in layers])
+
+
+def _weights(folded: nn.Module) -> Any:
+    kernels = list(folded.get_submodule("kernels").children())
+    return lambda number: [
+        np.ascontiguousarray(parameter.detach().numpy()) for parameter in kernels[number].parameters()
+    ]
 
 
 def versions() -> dict[str, str]:

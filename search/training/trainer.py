@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,6 +30,7 @@ from search.training.stored import LazyImages
 
 JUDGED_AT_ONCE = 256
 ENOUGH_TO_FIT = 10_000
+FOR_CALIBRATION = 256
 
 
 class Interrupted(Exception):
@@ -215,6 +217,12 @@ class Trainer:
             self.network, self.preprocessing, self.history, self.best_epoch, self.best_accuracy
         )
 
+    def calibration_images(self) -> list[npt.NDArray[np.float32]]:
+        """Batches of training images (n, channels, height, width) in 0..1, to take ranges from."""
+        some = _spread(self._data.train, FOR_CALIBRATION)
+        batches = [some[start : start + 32] for start in range(0, len(some), 32)]
+        return [as_tensor(batch).contiguous().numpy() for batch in batches]
+
     def _identity(self) -> dict[str, Any]:
         """What makes two trainings the same training."""
         layers = "\n".join(f"{layer.operator.key} {layer.inputs}" for layer in self.network.layers)
@@ -260,9 +268,13 @@ def predict_logits(network: nn.Module, preprocessing: Preprocessing, arrays: Arr
 
 def _some(arrays: Arrays) -> Arrays:
     """The images whose mean and deviation stand for all: all of them, or as many spread over a lazy set."""
-    if not isinstance(arrays.images, LazyImages) or len(arrays) <= ENOUGH_TO_FIT:
+    return _spread(arrays, ENOUGH_TO_FIT) if isinstance(arrays.images, LazyImages) else arrays
+
+
+def _spread(arrays: Arrays, most: int) -> Arrays:
+    if len(arrays) <= most:
         return arrays
-    return arrays[np.linspace(0, len(arrays) - 1, ENOUGH_TO_FIT).astype(np.int64)]
+    return arrays[np.linspace(0, len(arrays) - 1, most).astype(np.int64)]
 
 
 def _check(network: Network, data: TrainingData) -> None:

@@ -15,15 +15,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from devices.profiling import bind, freeze, load, time_networks
+from devices.profiling import bind, freeze, time_networks
+from devices.profiling.torchscript import as_bytes as torchscript_bytes
 from search.training.batches import Preprocess, as_tensor, resize
 from search.training.datasets import Arrays
-from search.training.export import EXTRA_FILES, sha256_of
+from search.training.export import sha256_of
+from search.training.loading import Loaded, load_file
+from search.training.onnx_export import onnx_preprocessing
 from search.training.preprocessing import Preprocessing
 
 TOLERANCE = 1e-4
+LARGEST_LOSS = 0.05
+"""Share of the test images that a file in 8 bits may get wrong beyond the float network."""
+LEAST_AGREEMENT = 0.9
+"""Share of the test images that a file in 8 bits must take for the same class."""
 JUDGED_AT_ONCE = 256
 ROUNDS = 12
 PROJECT = Path(__file__).resolve().parents[2]
@@ -38,6 +45,7 @@ class Verification:
     """
 
     max_difference: float  # of any logit, to the trained network's
+    agreement: float  # share of the test images, 0..1, taken for the same class as by the trained network
     accuracy: float  # on the test images, 0..1
     latency_ms: float  # minimum
     latency_p50_ms: float
@@ -58,6 +66,7 @@ def verify(
     threads: int,
     batch_size: int,
     scratch: Path,
+    file_format: str = "torchscript",
     timeout: float = 600,
 ) -> Verification:
     """Have a fresh process load the file, compare its outputs on test images and time it.
@@ -66,13 +75,32 @@ def verify(
     `scratch` is a directory to hand them over in, `timeout` is in seconds.
 
     Raises VerificationError when the file does not load and run, when any output differs by more than
-    TOLERANCE, or when the test accuracy differs.
+    TOLERANCE, or when the test accuracy differs; in 8 bits, when it decides otherwise too often.
     """
     expected = scratch / "expected.npz"
-    np.savez(expected, images=images, labels=labels, logits=logits)
-    request = {"path": str(path), "expected": str(expected), "threads": threads, "batch_size": batch_size}
+    if not expected.exists():
+        np.savez(expected, images=images, labels=labels, logits=logits)
+    request = {
+        "path": str(path),
+        "format": file_format,
+        "expected": str(expected),
+        "threads": threads,
+        "batch_size": batch_size,
+    }
     found = Verification(**_ask_fresh_process(request, timeout))
     accuracy = _accuracy(logits, labels)
+    if file_format == "onnx-int8":
+        if not found.agreement >= LEAST_AGREEMENT:
+            raise VerificationError(
+                f"In 8 bits {found.agreement:.2%} of the test images are taken for the same class as by the "
+                f"trained network; {LEAST_AGREEMENT:.0%} are asked for."
+            )
+        if not accuracy - found.accuracy <= LARGEST_LOSS:
+            raise VerificationError(
+                f"In 8 bits the test accuracy is {found.accuracy:.2%}, {accuracy - found.accuracy:.2%} below "
+                f"the trained network's; {LARGEST_LOSS:.0%} is allowed."
+            )
+        return found
     # Written so that a difference that is not a number fails too.
     if not found.max_difference <= TOLERANCE:
         raise VerificationError(
@@ -105,21 +133,68 @@ def _ask_fresh_process(request: dict[str, Any], timeout: float) -> dict[str, Any
     return found
 
 
+def time_file(
+    path: Path,
+    file_format: str,
+    preprocessing: Preprocessing,
+    *,
+    threads: int,
+    batch_size: int,
+    timeout: float = 600,
+) -> tuple[list[float], list[float]]:
+    """Timings in microseconds of a file on one batch, and of its preprocessing alone, in a fresh process.
+
+    Raises VerificationError when the file does not load and run.
+    """
+    request = {
+        "path": str(path),
+        "format": file_format,
+        "preprocessing": preprocessing.to_json(),
+        "threads": threads,
+        "batch_size": batch_size,
+    }
+    found = _ask_fresh_process(request, timeout)
+    return found["whole"], found["alone"]
+
+
+def preprocessing_file(preprocessing: Preprocessing, file_format: str) -> bytes:
+    """What a file of the format does before the network, as a file of its own, to be timed alone."""
+    if file_format == "onnx":
+        return onnx_preprocessing(preprocessing)
+    batch = torch.rand(1, preprocessing.channels, preprocessing.resolution, preprocessing.resolution)
+    return torchscript_bytes(freeze(Preprocess(preprocessing), batch))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The fresh process's part of either request."""
+    torch.set_num_threads(request["threads"])
+    if "expected" in request:
+        return asdict(answer_request(request))
+    loaded = load_file(Path(request["path"]), request["format"], request["threads"])
+    preprocessing = Preprocessing.from_json(request["preprocessing"])
+    size, rng = preprocessing.resolution, np.random.default_rng(0)
+    images = rng.random((request["batch_size"], preprocessing.channels, size, size), dtype=np.float32)
+    whole, alone = _time(loaded, preprocessing, torch.from_numpy(images))
+    return {"whole": whole, "alone": alone}
+
+
 def answer_request(request: dict[str, Any]) -> Verification:
     """The fresh process's part. Raises ValueError or RuntimeError for a file that is not as exported."""
-    torch.set_num_threads(request["threads"])
     path = Path(request["path"])
-    module, extra = load(path, EXTRA_FILES)
+    loaded = load_file(path, request["format"], request["threads"])
     with np.load(request["expected"], allow_pickle=False) as expected:
         arrays = Arrays(expected["images"], expected["labels"])
         logits: npt.NDArray[np.float32] = expected["logits"]
-    outputs = _outputs(module, arrays)
-    if outputs.shape != logits.shape or len(json.loads(extra["classes.json"])) != logits.shape[1]:
+    outputs = _outputs(loaded, arrays)
+    if outputs.shape != logits.shape or len(json.loads(loaded.extra["classes.json"])) != logits.shape[1]:
         raise ValueError(f"outputs or class names do not fit {logits.shape[1]} classes")
-    preprocessing = Preprocessing.from_json(json.loads(extra["preprocessing.json"]))
-    latencies, alone = _time(module, preprocessing, arrays, request["batch_size"])
+    preprocessing = Preprocessing.from_json(json.loads(loaded.extra["preprocessing.json"]))
+    chosen = np.resize(np.arange(len(arrays), dtype=np.int64), request["batch_size"])
+    batch = resize(as_tensor(arrays[chosen]), preprocessing.resolution).contiguous()
+    latencies, alone = _time(loaded, preprocessing, batch)
     return Verification(
         max_difference=float(np.abs(outputs - logits).max()),
+        agreement=float((outputs.argmax(axis=1) == logits.argmax(axis=1)).mean()),
         accuracy=_accuracy(outputs, arrays.labels),
         latency_ms=min(latencies) / 1000.0,
         latency_p50_ms=float(np.median(latencies)) / 1000.0,
@@ -128,24 +203,20 @@ def answer_request(request: dict[str, Any]) -> Verification:
     )
 
 
-def _outputs(module: nn.Module, arrays: Arrays) -> npt.NDArray[np.float32]:
-    with torch.inference_mode():
-        parts: list[Tensor] = [
-            module(as_tensor(arrays[start : start + JUDGED_AT_ONCE]))
+def _outputs(loaded: Loaded, arrays: Arrays) -> npt.NDArray[np.float32]:
+    return np.concatenate(
+        [
+            loaded.run(as_tensor(arrays[start : start + JUDGED_AT_ONCE]).contiguous().numpy())
             for start in range(0, len(arrays), JUDGED_AT_ONCE)
         ]
-        outputs: npt.NDArray[np.float32] = torch.cat(parts).numpy()
-    return outputs
+    )
 
 
-def _time(
-    module: nn.Module, preprocessing: Preprocessing, arrays: Arrays, batch_size: int
-) -> tuple[list[float], list[float]]:
-    """Timings in microseconds of the whole file, and of its preprocessing alone."""
-    chosen = np.resize(np.arange(len(arrays), dtype=np.int64), batch_size)
-    batch = resize(as_tensor(arrays[chosen]), preprocessing.resolution).contiguous()
+def _time(loaded: Loaded, preprocessing: Preprocessing, batch: Tensor) -> tuple[list[float], list[float]]:
+    """Timings in microseconds of the whole file, and of torch's preprocessing alone."""
     alone = freeze(Preprocess(preprocessing), batch)
-    whole, part = time_networks([bind(module, (batch,)), bind(alone, (batch,))], rounds=ROUNDS, seed=0)
+    calls = [loaded.bound(batch.numpy()), bind(alone, (batch,))]
+    whole, part = time_networks(calls, rounds=ROUNDS, seed=0)
     return whole, part
 
 
@@ -154,4 +225,4 @@ def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) ->
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(answer_request(json.load(sys.stdin)))))
+    print(json.dumps(answer(json.load(sys.stdin))))

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET, require_POST
 
+from devices.models import LatencyTable
 from devices.runs.views import run_state
+from devices.runs.writing import finite
+from search.forms.searches import LicenceForm
 from search.models import TrainedModel
+from search.services.cards import card_sections, class_results
+from search.services.drawing import blocks, drawing
+from search.services.inference import MOST_BYTES, TryError, classify
+from search.services.timings import start_timing, timeable_devices
+from search.training.card import model_card as markdown_card
+from search.training.card import usage_snippet
 
 
 @require_GET
@@ -28,45 +41,136 @@ def model_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def model_page(request: HttpRequest, model_id: UUID) -> HttpResponse:
-    model = _model(request, model_id)
+    return _page(request, _model(request, model_id))
+
+
+def _page(request: HttpRequest, model: TrainedModel, status: int = 200, **tried: Any) -> HttpResponse:
+    network = model.network
     context = {
         "object": model,
         "model": model,
         "run": model.run,
-        "network": model.network,
+        "network": network,
         "comparison": comparison(model),
-        "card_text": model.card,
-        "sha256": model.sha256,
-        "state": {"run": run_state(model.run), "epochs": [epoch.as_json() for epoch in model.epochs.all()]},
-    }
-    return render(request, "search/model.html", context)
+        "files": model.files.all(),
+        "timings": model.timings.select_related("device", "run"),
+        "devices": timeable_devices(model, request.user) if model.preprocessing else [],
+        "classes": class_results(model) if model.results else [],
+        "licence_form": LicenceForm(initial={"licence": model.licence}),
+        "state": finite(
+            {
+                "run": run_state(model.run),
+                "epochs": [epoch.as_json() for epoch in model.epochs.all()],
+                "blocks": network_blocks(model),
+            }
+        ),
+    } | tried
+    return render(request, "search/model.html", context, status=status)
 
 
 @require_GET
-def model_file(request: HttpRequest, model_id: UUID) -> HttpResponseBase:
-    """The verified TorchScript file, as an attachment named after its content."""
+def model_file(request: HttpRequest, model_id: UUID, file_format: str) -> HttpResponseBase:
+    """A verified file, as an attachment named after its content."""
     model = _model(request, model_id)
-    if not model.is_verified:
-        raise Http404("This model has no verified file.")
+    row = model.files.filter(format=file_format, problem="").first()
+    if row is None or not model.is_verified:
+        raise Http404("This model has no such file.")
     response = FileResponse(
-        model.file.open("rb"),
+        row.file.open("rb"),
         as_attachment=True,
-        filename=model.download_name,
+        filename=row.download_name,
         content_type="application/octet-stream",
     )
-    response.headers["X-Content-SHA256"] = model.sha256
+    response.headers["X-Content-SHA256"] = row.sha256
     response.headers["Content-Encoding"] = "identity"  # compressing would hide the length and gain nothing
     return response
 
 
 @require_GET
-def model_card(request: HttpRequest, model_id: UUID) -> HttpResponse:
+def model_card(request: HttpRequest, model_id: UUID, ending: str) -> HttpResponse:
+    """The model's card, in Markdown or as a page that stands alone."""
     model = _model(request, model_id)
-    if not model.card:
+    first = model.torchscript
+    if not model.is_verified or first is None:
         raise Http404("This model has no card yet.")
-    response = HttpResponse(model.card, content_type="text/markdown; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="chamnet-{model.sha256[:12]}.md"'
+    title = f"{model.network.architecture.space.name} for {model.network.device.name}"
+    sections, classes = card_sections(model), class_results(model)
+    layers = model.network.architecture.layers
+    if ending not in ("md", "html"):
+        raise Http404("Cards are Markdown or HTML.")
+    if ending == "md":
+        text = markdown_card(title, sections, layers=layers, classes=classes, file=first.download_name)
+        response = HttpResponse(text, content_type="text/markdown; charset=utf-8")
+    else:
+        context = {
+            "title": title,
+            "sections": [(name, facts) for name, facts in sections.items()],
+            "classes": classes,
+            "layers": layers,
+            "drawing": drawing(network_blocks(model)),
+            "snippet": usage_snippet(first.download_name),
+        }
+        response = HttpResponse(render_to_string("search/card.html", context))
+    response.headers["Content-Disposition"] = f'attachment; filename="chamnet-{first.sha256[:12]}.{ending}"'
     return response
+
+
+@require_POST
+def model_timing(request: HttpRequest, model_id: UUID) -> HttpResponse:
+    """Begins to time the model on a device."""
+    model = _model(request, model_id)
+    chosen = request.POST.get("device", "")
+    device = next((one for one in timeable_devices(model, request.user) if str(one.pk) == chosen), None)
+    if device is None or not model.is_verified or model.preprocessing is None:
+        raise Http404("This device runs none of the model's files.")
+    start_timing(model, device)
+    messages.success(request, f"The model is being timed on {device.name}.")
+    return redirect(model)
+
+
+@require_POST
+def model_licence(request: HttpRequest, model_id: UUID) -> HttpResponse:
+    """States the model's licence on its card."""
+    model = _model(request, model_id)
+    form = LicenceForm(request.POST)
+    if form.is_valid():
+        model.licence = form.cleaned_data["licence"]
+        model.save(update_fields=["licence"])
+        messages.success(request, "The licence is on the card.")
+    else:
+        messages.error(request, "Name the licence in up to 40 characters.")
+    return redirect(model)
+
+
+@require_POST
+def model_try(request: HttpRequest, model_id: UUID) -> HttpResponse:
+    """What the model takes an image for: as JSON for the page's script, else on the page."""
+    model = _model(request, model_id)
+    file = request.FILES.get("image")
+    try:
+        if file is None:
+            raise TryError("Choose an image.")
+        if (file.size or 0) > MOST_BYTES:
+            raise TryError(f"The image is larger than {MOST_BYTES // 10**6} MB.")
+        answer = classify(model, file.read())
+    except TryError as error:
+        if _wants_json(request):
+            return JsonResponse({"problem": str(error)}, status=422)
+        return _page(request, model, status=422, try_problem=str(error))
+    if _wants_json(request):
+        return JsonResponse(asdict(answer))
+    return _page(request, model, answer=answer)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
+
+
+def network_blocks(model: TrainedModel) -> list[list[Any]]:
+    """The network's blocks, with their shares of the latency where a table knows them."""
+    source = model.network.latency_source
+    cost = source.load().cost_us if isinstance(source, LatencyTable) else lambda operator: math.nan
+    return blocks(model.network.architecture.layers, cost)
 
 
 def comparison(model: TrainedModel) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from devices.models import LatencyTable
 from devices.profiling.torchscript import load
 from devices.runs.models import Run
 from devices.runs.services import pause, resume
-from search.models import QuickStart, Search, TrainedModel
+from search.models import ModelFile, QuickStart, Search, TrainedModel
 from search.services import quickstart
 from search.services.models import start_model
 from search.services.problems import latency_range, load_problem
@@ -27,6 +27,7 @@ from search.services.searches import FurtherLimit, keep_front_point
 from search.steps import evolution
 from search.steps import model as steps
 from search.training import datasets
+from search.training.export import Exported
 from search.training.trainer import DivergedError
 from tests.search.world import best_of, energy_of, roomy_space, search_of, table_of, tiny_space
 
@@ -68,13 +69,16 @@ def test_the_file_is_what_was_trained_and_its_card_works(
     assert model.run.status == Run.Status.SUCCEEDED, model.run.reason
     assert model.epochs.count() == 2
     assert 0 < (model.latency_ms or 0) <= (model.latency_p50_ms or 0)
-    assert (model.max_difference or 0) <= 1e-4
+    assert [row.format for row in model.files.all()] == list(ModelFile.Format)
+    assert [row.problem for row in model.files.all()] == [""] * 5
+    first = model.files.get(format="torchscript")
+    assert (first.max_difference or 0) <= 1e-4
 
-    response = signed_in.get(f"/models/{model.pk}/file/", headers={"Accept-Encoding": "gzip"})
-    assert int(response.headers["Content-Length"]) == model.size_bytes  # browsers show progress by it
+    response = signed_in.get(f"/models/{model.pk}/files/torchscript/", headers={"Accept-Encoding": "gzip"})
+    assert int(response.headers["Content-Length"]) == first.size_bytes  # browsers show progress by it
     content = b"".join(response.streaming_content)
-    assert hashlib.sha256(content).hexdigest() == model.sha256
-    path = tmp_path / model.download_name
+    assert hashlib.sha256(content).hexdigest() == first.sha256
+    path = tmp_path / first.download_name
     path.write_bytes(content)
     module, _ = load(path)
     test = datasets.load_test("digits")
@@ -83,7 +87,7 @@ def test_the_file_is_what_was_trained_and_its_card_works(
         labels = module(images).argmax(dim=1).numpy()
     assert float(np.mean(labels == test.labels)) == model.test_accuracy
 
-    card = signed_in.get(f"/models/{model.pk}/card/").content.decode()
+    card = signed_in.get(f"/models/{model.pk}/card.md").content.decode()
     assert f"{100 * (model.test_accuracy or 0):.2f} %" in card
     program = card.partition("```python\n")[2].partition("```")[0]
     said = subprocess.run(
@@ -135,26 +139,23 @@ def test_a_final_training_that_diverges_fails_and_offers_no_file(
     model = ended(model)
     assert model.run.status == Run.Status.FAILED
     assert "became infinite or not a number" in model.run.reason
-    assert signed_in.get(f"/models/{model.pk}/file/").status_code == 404
+    assert signed_in.get(f"/models/{model.pk}/files/torchscript/").status_code == 404
 
 
 def test_a_file_that_answers_otherwise_is_not_offered(
     model: TrainedModel, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = steps.export_torchscript
-
-    def spoil(network, path, **options):
+    def spoil(exported: Exported, path: Path) -> None:
         with steps.torch.no_grad():
-            next(network.parameters()).add_(1.0)
-        return real(network, path, **options)
+            next(exported.network.parameters()).add_(1.0)
+        steps.export_torchscript(exported, path)
 
-    monkeypatch.setattr(steps, "export_torchscript", spoil)
+    monkeypatch.setitem(steps._WRITERS, ModelFile.Format.TORCHSCRIPT, spoil)
     work()
     model = ended(model)
     assert model.run.status == Run.Status.FAILED
     assert "outputs differ" in model.run.reason
-    assert not model.file
-    assert model.sha256 == ""
+    assert not model.files.exists()
 
 
 def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: User, work: Work) -> None:
@@ -378,7 +379,7 @@ def test_quick_start_without_a_browser_prints_the_path_of_a_verified_file(
     )
     said = capsys.readouterr().out.splitlines()
     model = TrainedModel.objects.get()
-    assert said[-1] == model.file.path
+    assert said[-1] == model.files.get(format="torchscript").file.path
     assert Path(said[-1]).is_file()
     assert "Test accuracy" in said[-2]
     assert QuickStart.objects.get().run.status == Run.Status.SUCCEEDED

@@ -57,6 +57,12 @@ def count(number: float | None) -> str:
 
 
 @register.filter
+def compact_number(value: float | None) -> str:
+    """Two digits that count, of numbers that may be tiny."""
+    return "–" if value is None else f"{value:.2g}"
+
+
+@register.filter
 def amount(value: float | None, unit: str) -> str:
     """A quantity of a limit in its unit: milliseconds, millijoules, bytes, or a plain count."""
     if value is None or unit == "":

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             f"(predicted {model.network.latency_ms:.3f} ms, "
             f"limit {model.network.limit_ms:g} ms)"
         )
-        self.stdout.write(model.file.path)
+        self.stdout.write(model.files.get(format="torchscript").file.path)
 
     def _work(self, run: Run) -> None:
         """Does every ready step of the run and of what it starts, here, beside workers if there are any."""

@@ -1,10 +1,12 @@
-/** A model in training: its learning curve, smoothed with the raw line kept faint. */
+/** A model: its learning curve, smoothed with the raw line kept faint; its network; what it takes an image for. */
 import { figure } from "../charts.js";
 import { duration, number, percent } from "../format.js";
+import { drawNetwork } from "../network_drawing.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { smooth } from "../series.js";
 import { blankText, pageState } from "../state.js";
+import { wireTrying } from "../try_image.js";
 
 const state = pageState();
 /** @type {Map<number, any>} */
@@ -44,6 +46,10 @@ function draw() {
   loss?.finding(`The loss is ${number(last.loss, 3)} after ${last.number} epochs`);
 }
 
+const frame = /** @type {HTMLElement | null} */ (document.querySelector("[data-drawing-frame]"));
+if (frame && state.blocks?.length) drawNetwork(frame, state.blocks, () => {});
+wireTrying();
+document.addEventListener("partsrefreshed", wireTrying);
 draw();
 accuracy?.draw();
 loss?.draw();
