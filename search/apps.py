@@ -66,6 +66,13 @@ class SearchConfig(AppConfig):
         )
         register(
             RunKind(
+                name="probe",
+                steps={"probe.time": "search.steps.probe.time_steps"},
+                keeps="Nothing.",
+            )
+        )
+        register(
+            RunKind(
                 name="timing",
                 steps={
                     "timing.begin": "search.steps.timing.begin",

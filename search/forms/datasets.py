@@ -22,6 +22,7 @@ class DatasetForm(forms.Form):
     upload = forms.UUIDField(required=False, widget=forms.HiddenInput)
     file = forms.FileField(
         required=False,
+        error_messages={"required": "Choose a file."},
         help_text="A .zip of one folder of images per class, alone or within train and test folders; or .npz "
         "arrays called images and labels.",
         widget=forms.FileInput(attrs={"accept": ".zip,.npz"}),
@@ -51,6 +52,7 @@ class DatasetForm(forms.Form):
         self.owner = owner
         if not (owner.is_superuser and settings.DATASET_FOLDERS):
             del self.fields["path"]
+            self.fields["file"].required = not self.data.get("upload")
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"].strip()
@@ -61,6 +63,8 @@ class DatasetForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         upload, file, path = (cleaned.pop(name, None) for name in ("upload", "file", "path"))
+        if self.errors.get("file"):
+            return cleaned
         if sum(map(bool, (upload or file, path))) != 1:
             self.add_error(
                 "file", "Choose a file." if "path" not in self.fields else "Choose a file, or a path."

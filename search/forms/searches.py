@@ -9,11 +9,12 @@ from django import forms
 
 from devices.models import LatencyTable
 from search.forms.fields import choice_field, recipe_choices, seed_field, unused_name
-from search.models import CostPredictor, Predictor, Search
+from search.models import CostPredictor, Predictor, PublishedSet, Search
 from search.queries import usable_costs, usable_predictors, usable_tables, usable_timings
 from search.services.problems import latency_range
 from search.services.searches import FurtherLimit, device_name, per_device
 from search.spaces import SearchSpace
+from search.spaces.published import MOST_BYTES, PublishedError, read_published
 
 
 def _is_energy(one: LatencyTable | CostPredictor) -> bool:
@@ -262,3 +263,42 @@ class LicenceForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "licences", "placeholder": "not stated"}),
         help_text="A name such as Apache-2.0 or CC-BY-4.0; it stands on the card.",
     )
+
+
+class PublishedForm(forms.Form):
+    """A CSV file of networks that others published."""
+
+    name = forms.CharField(max_length=80, label="What it is called", help_text="It stands in the legend.")
+    file = forms.FileField(
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        help_text="CSV with a column accuracy or top1, and one of latencies that ends in _ms, _us or _s.",
+    )
+    latency = forms.CharField(
+        required=False, max_length=80, label="Column of the latency", help_text="Where there are several."
+    )
+
+    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+
+    def clean_name(self) -> str:
+        return unused_name(
+            PublishedSet.objects.filter(owner=self.owner), self.cleaned_data["name"], "list of networks"
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        file = cleaned.pop("file", None)
+        if file is None:
+            return cleaned
+        if file.size > MOST_BYTES:
+            self.add_error("file", f"The file is larger than {MOST_BYTES // 10**6} MB.")
+            return cleaned
+        try:
+            lines = file.read().decode("utf-8-sig").splitlines()
+            cleaned["networks"] = read_published(lines, cleaned.pop("latency", "").strip())
+        except UnicodeDecodeError:
+            self.add_error("file", "This is no text file.")
+        except PublishedError as error:
+            self.add_error("latency" if "several latencies" in str(error) else "file", str(error))
+        return cleaned

@@ -13,6 +13,8 @@ from search.models.predictors import (
     Space,
     TrainingRecipe,
 )
+from search.models.probes import Probe
+from search.models.published import PublishedSet
 from search.models.recipes import OwnRecipe
 from search.models.searches import Candidate, Generation, Search, SearchLimit
 from search.models.studies import Baseline, Study, StudyEntry
@@ -30,7 +32,9 @@ __all__ = [
     "OwnRecipe",
     "OwnedQuerySet",
     "Predictor",
+    "Probe",
     "Proposal",
+    "PublishedSet",
     "QualityPoint",
     "QuickStart",
     "Sample",

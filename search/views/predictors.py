@@ -8,15 +8,19 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.runs.views import run_state
 from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
 from search.models import Predictor, Proposal
 from search.queries import stale_predictors
+from search.services.catalogue import space_for
+from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
+from search.services.probes import estimate, find_probe, how_right, start_probe
 
 PROPOSALS_PER_PAGE = 50
 
@@ -34,8 +38,31 @@ def predictor_new(request: HttpRequest) -> HttpResponse:
     form = PredictorForm(request.POST or None, initial=_continued(request), owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_predictor(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "estimate": cost_sentence()}
+    context = {
+        "form": form,
+        "estimate": cost_sentence(),
+        "state": {"address": reverse("predictor-estimate")},
+    }
     return render(request, "search/predictor_form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def predictor_estimate(request: HttpRequest) -> HttpResponse:
+    """What a build would take: what is known of it, or by POST the beginning of a few timed steps."""
+    asked = request.POST if request.method == "POST" else request.GET
+    try:
+        known = dataset_of(request.user, asked.get("dataset", ""))
+        space = space_for(asked.get("space", ""), known)
+        chosen = (request.user, space, known.name, asked.get("recipe", ""))
+        probe = start_probe(*chosen) if request.method == "POST" else find_probe(*chosen)
+    except (ValueError, KeyError):
+        return JsonResponse({"problem": "Choose a space, a data set and a recipe first."})
+    budget = asked.get("budget", "")
+    found = estimate(probe, int(budget) if budget.isdecimal() else 1)
+    if request.method == "POST" and "application/json" not in request.headers.get("Accept", ""):
+        messages.info(request, "A few training steps are being timed. Ask again in some seconds.")
+        return redirect("predictor-new")
+    return JsonResponse(found or {"running": probe is not None})
 
 
 @require_http_methods(["GET", "POST"])
@@ -81,6 +108,7 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
         ],
         "quality": quality or None,
         "given": given,
+        "how_right": how_right(predictor),
         "stale": stale_predictors([predictor]).get(predictor.pk, []),
         "proposals": Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page")),
         "state": {
@@ -131,7 +159,7 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
     try:
         earlier_id = UUID(request.GET.get("continue", ""))
     except ValueError:
-        return {}
+        return {"dataset": request.GET.get("dataset", "digits")}
     earlier = _predictor(request, earlier_id)
     budget = 2 * earlier.budget
     return {

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from devices.runs.views import run_state
 from devices.runs.writing import finite
-from search.forms.searches import ModelForm, SearchForm
-from search.models import Candidate, Search
+from search.forms.searches import ModelForm, PublishedForm, SearchForm
+from search.models import Candidate, PublishedSet, Search
 from search.queries import (
     newer_table,
     searches_of_group,
@@ -46,7 +46,38 @@ def search_new(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    return _search_page(request, _search(request, search_id), PublishedForm(owner=request.user))
+
+
+@require_POST
+def search_published(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """Takes in a file of published networks and shows them on the search's chart."""
     search = _search(request, search_id)
+    form = PublishedForm(request.POST, request.FILES, owner=request.user)
+    if not form.is_valid():
+        return _search_page(request, search, form, status=422)
+    networks = form.cleaned_data["networks"]
+    made = PublishedSet.objects.create(
+        owner=search.owner,
+        name=form.cleaned_data["name"],
+        points=[[one.label, one.accuracy, one.latency_ms] for one in networks],
+    )
+    return redirect(f"{search.get_absolute_url()}?with={made.pk}")
+
+
+def _overlaid(request: HttpRequest) -> PublishedSet | None:
+    """The list of published networks that the address asks for."""
+    try:
+        wanted = UUID(request.GET.get("with", ""))
+    except ValueError:
+        return None
+    return PublishedSet.objects.owned_by(request.user).filter(pk=wanted).first()
+
+
+def _search_page(
+    request: HttpRequest, search: Search, form: PublishedForm, status: int = 200
+) -> HttpResponse:
+    overlaid = _overlaid(request)
     generations = list(search.generation_rows.all())
     further = list(search.further_limits.select_related("table__device", "cost__device"))
     every = max(1, -(-len(generations) // REPLAYED))
@@ -60,6 +91,9 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
         "group": [_in_group(one) for one in searches_of_group(search)],
         "newer_table": newer_table(search.table) if search.table else None,
         "predictor_stale": stale_predictors([search.predictor]).get(search.predictor_id, []),
+        "published_form": form,
+        "published": PublishedSet.objects.owned_by(request.user),
+        "overlaid": overlaid,
         "state": {
             "front": front_state(search),
             "run": run_state(search.run),
@@ -73,9 +107,10 @@ def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
                 if row.number % every == 0 or row is generations[-1]
             },
             "candidates": [candidate_state(candidate) for candidate in candidates],
+            "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
         },
     }
-    return render(request, "search/search.html", context)
+    return render(request, "search/search.html", context, status=status)
 
 
 @require_POST

@@ -6,26 +6,46 @@ Run by `manage.py shell`; what it makes belongs to the account "ada".
 from __future__ import annotations
 
 import json
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 
+from chamnet_web.accounts.models import User
 from devices.agents import hello
-from devices.models import Device, DeviceToken
+from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.writing import writing
 from devices.services import import_table, join_calibration
 from devices.tables.formats import read_table
-from search.models import Epoch, ModelFile, ModelTiming, TrainedModel
+from search.models import (
+    Baseline,
+    Candidate,
+    Epoch,
+    ImageSet,
+    ModelFile,
+    ModelTiming,
+    Predictor,
+    Study,
+    StudyEntry,
+    TrainedModel,
+)
+from search.services.catalogue import name_recipe, remember_space
+from search.services.datasets import begin_upload, inspect_built_in, start_import
 from search.services.models import start_model
 from search.services.predictors import import_predictor
 from search.services.quickstart import start_quickstart
 from search.services.searches import FurtherLimit, start_searches
+from search.services.studies import findings, start_study
 from search.services.tables import build_table, complete_table
 from search.spaces import ACCURACY_UNITS, preset, read_records
+from search.spaces.scaling import scaled_networks
+from search.training.recipes import Recipe
 from tests.devices.tables.test_formats import YAML
+from tests.search.training.ingestion.made import files, zip_of
 from tests.search.world import (
     begin_predictor,
     best_of,
@@ -76,8 +96,68 @@ def trained(model: TrainedModel) -> TrainedModel:
     return model
 
 
+def studied(owner: User, predictor: Predictor, table: LatencyTable, candidate: Candidate) -> Study:
+    """As a study leaves it; the figures are made up."""
+    limits = [round(share * candidate.latency_ms, 4) for share in (0.9, 1.2, 1.6)]
+    study = start_study(
+        owner=owner, name="Searched or scaled", predictor=predictor, table=table, recipe="seconds-final",
+        limits=limits, seeds=3, confidence=0.9, population=24, generations=12,
+    )  # fmt: skip
+    study.run.steps.all().delete()
+    study.table = table
+    networks = scaled_networks(predictor.space.load())[:5]
+    for index, network in enumerate(networks):
+        architecture = network.architecture
+        Baseline.objects.create(
+            study=study, index=index, label=network.label, space=remember_space(architecture.space),
+            architecture_id=architecture.id, width=network.width, depth=network.depth, resolution=8,
+            latency_ms=limits[index % 3] * 0.97, latency_low_ms=limits[index % 3] * 0.9,
+            latency_high_ms=limits[index % 3] * 1.04, limited_ms=limits[index % 3],
+            multiply_adds=architecture.multiply_adds, parameters=architecture.parameters,
+            accuracy=0.86 + 0.02 * index if index < 4 else None,
+            reason="" if index < 4 else "The training loss became infinite or not a number in epoch 1, step 3.",
+        )  # fmt: skip
+    for place, limit in enumerate(limits):
+        baseline = study.baselines.get(index=place)
+        StudyEntry.objects.create(study=study, limit_ms=limit, method="searched", candidate=candidate)
+        StudyEntry.objects.create(study=study, limit_ms=limit, method="scaled", baseline=baseline)
+        for seed in study.seeds if place == 0 else []:
+            _study_model(study, candidate, seed, 0.958)
+        for seed in study.seeds:
+            _study_model(study, baseline, seed, 0.94 + 0.008 * place)
+    study.result = findings(study, list(study.models.all()))
+    study.save()
+    with writing(study.run_id) as writer:
+        writer.start()
+        writer.succeed(
+            "The searched networks are better than the scaled ones, beyond the noise, at 2 of 3 limits."
+        )
+    return study
+
+
+def _study_model(study: Study, network: Candidate | Baseline, seed: int, accuracy: float) -> None:
+    made = start_model(owner=study.owner, network=network, recipe="seconds-final", seed=seed, study=study)
+    made.run.steps.all().delete()
+    made.test_accuracy, made.latency_ms = accuracy + 0.002 * (seed - 1), 0.97 * network.latency_ms
+    made.save()
+    finish(made.run)
+
+
+def brought(owner: User, work: Any) -> ImageSet:
+    """A data set of a few made-up photographs, taken in with some that are not good."""
+    directory = Path(tempfile.mkdtemp())
+    content = files(6, 24, parts=("train/", "test/"))
+    content["train/class0/again.png"] = content["train/class1/3.png"]
+    content["train/class0/cut off.jpg"] = content["train/class1/3.png"][:90]
+    content["test/notes.txt"] = b"hello"
+    path = zip_of(directory / "photographs.zip", content)
+    row = start_import(owner=owner, name="Photographs", path=path, mirrors=True)
+    work()
+    return row
+
+
 def furnish() -> dict[str, str]:
-    work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor", "table"))
+    work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor", "table", "dataset"))
     owner = get_user_model().objects.create_user("ada", password=PASSWORD)
     space = roomy_space()
     table = table_of(owner, space)
@@ -139,6 +219,13 @@ def furnish() -> dict[str, str]:
     )
     work()
     model = trained(start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0))
+    study = studied(owner, predictor, table, candidate)
+    dataset = brought(owner, work)
+    digits = inspect_built_in(owner, "digits")
+    bad = start_import(owner=owner, name="Of one class", path=Path(tempfile.mkdtemp()))
+    work()
+    begin_upload(owner, "holidays.zip", 900_000_000)
+    own = name_recipe(owner, "my recipe", Recipe(epochs=24, learning_rate=0.2, crop=0.5, flip=True))
     begun = begin_predictor(owner, name="Begun")
     failed = begin_predictor(owner, name="Failed")
     with writing(failed.run_id) as writer:
@@ -165,6 +252,11 @@ def furnish() -> dict[str, str]:
         "search-failed": impossible,
         "candidate": candidate,
         "model": model,
+        "dataset": dataset,
+        "dataset-built-in": digits,
+        "dataset-failed": bad,
+        "study": study,
+        "recipe": own,
         "quickstart": quickstart.run,
     }
     lists = {
@@ -181,6 +273,12 @@ def furnish() -> dict[str, str]:
         "searches": "/searches/",
         "search-new": "/searches/new/",
         "models": "/models/",
+        "datasets": "/datasets/",
+        "dataset-new": "/datasets/new/",
+        "studies": "/studies/",
+        "study-new": "/studies/new/",
+        "recipes": "/recipes/",
+        "recipe-new": "/recipes/new/",
         "password": "/account/password/",
     }
     return lists | {name: found.get_absolute_url() for name, found in objects.items()}

@@ -21,6 +21,7 @@ WIDTHS = (320, 375, 768, 1280)
 PLAIN_KB, CHART_KB = 60, 150
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"  # pixels
 PICTURES = os.environ.get("PICTURES")  # a directory: every page is then photographed there
+PAGES = os.environ.get("PAGES", "").split()  # names of pages, to look at these alone
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +83,8 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
     found: dict[str, Any] = {}
     scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     for name, address in furnished.addresses.items():
+        if PAGES and name not in PAGES:
+            continue
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             if width in (WIDTHS[0], WIDTHS[-1]):

@@ -9,12 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from chamnet_web.accounts.models import User
 from devices.runs.models import Run
 from devices.runs.services import stop_early
 from search.models import Predictor, Sample
+from search.services.probes import how_right
+from search.spaces import preset
 from search.steps import predictor as steps
 from search.training import datasets
 from search.training.trainer import DivergedError
@@ -288,3 +291,33 @@ def test_a_space_of_one_choice_a_gene_but_one_is_trained_whole(
     work()
     assert ended(predictor).run.status == Run.Status.SUCCEEDED, predictor.run.reason
     assert predictor.proposals.count() == 4
+
+
+def test_a_build_is_estimated_before_and_compared_after(
+    signed_in: Client, owner: User, work: Callable[..., int]
+) -> None:
+    address, asked = "/predictors/estimate/", {"space": "chamnet-mobile-small", "dataset": "digits"}
+    asked |= {"recipe": "seconds", "budget": "10"}
+    script = {"Accept": "application/json"}
+    assert signed_in.get(address, asked, headers=script).json() == {"running": False}
+    assert signed_in.post(address, asked, headers=script).json() == {"running": True}
+    assert signed_in.post(address, asked, headers=script).json() == {"running": True}
+    assert work() == 1
+    found = signed_in.get(address, asked, headers=script).json()
+    assert 0 < found["least"] <= found["sample"] <= found["most"]
+    assert found["build"] == pytest.approx(found["sample"] * -(-10 // found["workers"]))
+    assert (
+        signed_in.post(address, {"space": "none"}, headers=script)
+        .json()["problem"]
+        .startswith("Choose a space")
+    )
+
+    predictor = begin_predictor(
+        owner, space=preset("chamnet-mobile-small", classes=10, in_channels=1), budget=4, initial=4
+    )
+    work()
+    right = how_right(predictor)
+    assert right is not None
+    assert right["estimated"] == pytest.approx(found["sample"])
+    assert right["ratio"] > 0
+    assert "Seconds a sample" in signed_in.get(predictor.get_absolute_url()).content.decode()

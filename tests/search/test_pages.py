@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -209,3 +211,25 @@ def test_pages_carry_their_content_security_policy(signed_in: Client) -> None:
     policy = signed_in.get("/").headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy or "default-src 'none'" in policy
     assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
+
+
+def test_published_networks_stand_on_the_searchs_chart(
+    signed_in: Client, search: Search, stranger: User
+) -> None:
+    address = reverse("search-published", args=[search.pk])
+    lines = b"model,top1,a_ms,b_ms\nnet,71.8,73.8,60\nsmall,65,28,20\n"
+
+    def sent(name: str, **more: str) -> Any:
+        return signed_in.post(address, {"name": name, "file": SimpleUploadedFile("x.csv", lines)} | more)
+
+    refused = sent("Others")
+    assert refused.status_code == 422
+    assert "name one of a_ms, b_ms" in refused.content.decode()
+    shown = sent("Others", latency="a_ms").headers["Location"]
+    page = signed_in.get(shown).content.decode()
+    assert "Others, 2 networks" in page
+    assert '["net", 0.718, 73.8]' in page
+    assert "You already have" in sent("Others", latency="a_ms").content.decode()
+    signed_in.force_login(stranger)
+    assert signed_in.get(shown).status_code == 404
+    assert signed_in.post(address).status_code == 404

@@ -1,6 +1,6 @@
 /** A data set: how its images are spread over classes, and how bright they are. */
 import { figure } from "../charts.js";
-import { count, percent } from "../format.js";
+import { compact, percent } from "../format.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, pageState } from "../state.js";
 
@@ -28,8 +28,8 @@ if (state.classes.length) {
   const sorted = [...state.classes].sort((a, b) => a.training - b.training);
   const [least, most] = [sorted[0], sorted[sorted.length - 1]];
   classes?.finding(least.training === most.training
-    ? `Every class has ${count(least.training)} images`
-    : `From ${count(least.training)} images (${least.name}) to ${count(most.training)} (${most.name})`);
+    ? `Every class has ${compact(least.training)} images`
+    : `From ${compact(least.training)} images (${least.name}) to ${compact(most.training)} (${most.name})`);
 }
 state.histogram.forEach((bins, place) => {
   values?.set(String(place), bins.map((share, bin) => ({ x: (bin + 0.5) * (256 / bins.length), y: 100 * share })));

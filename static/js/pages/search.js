@@ -27,6 +27,7 @@ const population = figure("population", {
     { id: "candidates", label: "Candidates, 95 % interval", draw: "errors", slot: 5, predicted: true },
     { id: "front", label: "Front", draw: "line", slot: 4, predicted: true },
     { id: "picked", label: "Chosen below", draw: "points", slot: 2, radius: 7, predicted: true },
+    ...(state.published ? [{ id: "published", label: state.published.name, draw: /** @type {const} */ ("points"), slot: 7 }] : []),
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
   blank: blankText(state, "The first generation is being scored."),
@@ -128,6 +129,9 @@ replay?.querySelector("[data-play]")?.addEventListener("click", () => {
 });
 
 drawPopulation();
+if (state.published) {
+  population?.set("published", state.published.points.map(([label, accuracy, x]) => ({ x, y: 100 * accuracy, note: label })));
+}
 drawGenerations();
 drawSlider();
 if (!summaries.size && endedEarly(state)) for (const chart of [population, progress]) chart?.finding("No generation was scored");
