@@ -1,4 +1,4 @@
-"""Networks that others published, from CSV: a name, an accuracy and a latency each, to stand beside one's own.
+"""Networks that others published, from CSV: a name, an accuracy and a latency each.
 
 Papers and repositories name their columns as they like: the accuracy is the first column called accuracy or
 top-1 in some spelling, a latency any column whose name ends in a unit of time. Rows without either are left

@@ -14,7 +14,7 @@ import torch
 from django.core.files.base import ContentFile, File
 
 from devices.runs.models import Run, Step
-from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, StepFailedError
 from search.models import Epoch, ModelFile, ModelTiming, TrainedModel
 from search.services.datasets import dataset_of
 from search.services.timings import record_timing
@@ -76,12 +76,17 @@ def export_model(step: ClaimedStep) -> None:
     trained = trainer.result()
     known = dataset_of(model.owner, model.network.predictor.dataset)
     test = datasets.load_test(known)
-    logits = predict_logits(fold(trained.network), trained.preprocessing, test).numpy()
+    logits = predict_logits(fold(trained.network), trained.preprocessing, test, step.check).numpy()
     _judge(model, trained, test, logits)
     exported = _exported(model, trained, known)
     with tempfile.TemporaryDirectory() as directory:
         checker = _Checker(
-            model, exported, _checked_part(test, logits), Path(directory), trainer.calibration_images()
+            model,
+            exported,
+            _checked_part(test, logits),
+            Path(directory),
+            trainer.calibration_images(),
+            step.check,
         )
         for file_format in ModelFile.Format:
             step.check(every_seconds=0)
@@ -135,10 +140,12 @@ class _Checker:
         expected: tuple[datasets.Arrays, Logits],
         directory: Path,
         calibration: list[Logits],
+        on_wait: Callable[[], object],
     ) -> None:
         self.found: list[tuple[ModelFile, Path]] = []
         self._model, self._exported, self._directory = model, exported, directory
         (self._test, self._logits), self._calibration = expected, calibration
+        self._on_wait = on_wait
 
     def check(self, file_format: ModelFile.Format) -> ModelFile:
         """The row of a file, with what is wrong with it where it is not to be offered."""
@@ -156,7 +163,10 @@ class _Checker:
                 batch_size=device.batch_size,
                 scratch=self._directory,
                 file_format=file_format,
+                on_wait=self._on_wait,
             )
+        except (LeaseLostError, RunCancelledError):
+            raise
         except VerificationError as error:
             row.problem = str(error)
         except Exception as error:

@@ -43,6 +43,7 @@ def _time_here(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
                 _preprocessing(timing),
                 threads=device.threads,
                 batch_size=device.batch_size,
+                on_wait=step.check,
             )
         except VerificationError as error:
             raise StepFailedError(str(error)) from error

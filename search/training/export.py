@@ -30,6 +30,9 @@ from search.training.networks import Network, fold
 from search.training.onnx_export import quantise, write_onnx
 from search.training.preprocessing import Preprocessing
 
+WEIGHTS_TEXTS = "chamnet"
+"""Where a file of weights holds its texts, as one JSON object."""
+
 EXTRA_FILES = (
     "classes.json",
     "preprocessing.json",
@@ -108,9 +111,9 @@ def export_int8(
 def export_weights(exported: Exported, path: Path) -> None:
     """The trained weights as safetensors, norms not folded, with the architecture beside them."""
     tensors = {name: tensor.contiguous() for name, tensor in exported.network.state_dict().items()}
-    save_file(
-        tensors, path, metadata=exported.extra() | {"layers.json": layers_json(exported.network.layers)}
-    )
+    texts = exported.extra() | {"layers.json": layers_json(exported.network.layers)}
+    # One entry only: the library writes several in an order that changes from run to run.
+    save_file(tensors, path, metadata={WEIGHTS_TEXTS: json.dumps(texts)})
 
 
 def layers_json(layers: Sequence[Layer]) -> str:

@@ -19,7 +19,7 @@ from devices.operators import Layer, Operator
 from devices.profiling import bind, load
 from devices.timing import Timed
 from search.training.batches import Preprocess
-from search.training.export import EXTRA_FILES
+from search.training.export import EXTRA_FILES, WEIGHTS_TEXTS
 from search.training.networks import build_network, fold
 from search.training.onnx_export import INPUT
 from search.training.preprocessing import Preprocessing
@@ -57,7 +57,7 @@ def _program(path: Path, threads: int) -> Loaded:
 
 def _weights(path: Path, threads: int) -> Loaded:
     with safe_open(path, framework="pt") as file:
-        extra = dict(file.metadata())
+        extra: dict[str, str] = json.loads(file.metadata()[WEIGHTS_TEXTS])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     layers = [
         Layer(name, Operator.parse(key), tuple(inputs))

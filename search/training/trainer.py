@@ -114,8 +114,8 @@ class Trainer:
     def epoch(self, on_batch: Callable[[], object] | None = None) -> EpochResult:
         """One pass over the training images, and validation when it is due.
 
-        `on_batch` is called after each step; what it raises ends the epoch, which then must be trained again
-        from the last checkpoint.
+        `on_batch` is called after each step and each batch that is judged; what it raises ends the epoch,
+        which then must be trained again from the last checkpoint.
 
         Raises DivergedError when the loss or the outputs stop being finite.
         """
@@ -125,7 +125,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**63)))  # dropout draws from torch's generator
             loss, rate = self._pass(number, rng, on_batch)
-        validation_loss, accuracy = self._validate(number)
+        validation_loss, accuracy = self._validate(number, on_batch)
         result = EpochResult(number, rate, loss, validation_loss, accuracy, perf_counter() - begun)
         if accuracy is not None and accuracy >= self.best_accuracy:
             self.best_epoch, self._best = number, _copy(self._judged.state_dict())
@@ -163,11 +163,13 @@ class Trainer:
         self._optimiser.step()
         return loss.item()
 
-    def _validate(self, epoch: int) -> tuple[float | None, float | None]:
+    def _validate(
+        self, epoch: int, on_batch: Callable[[], object] | None
+    ) -> tuple[float | None, float | None]:
         """Loss and accuracy on the validation images, or None when the epoch is not validated."""
         if epoch % self.recipe.validate_every and epoch != self.recipe.epochs:
             return None, None
-        outputs = predict_logits(self._judged, self.preprocessing, self._data.validation)
+        outputs = predict_logits(self._judged, self.preprocessing, self._data.validation, on_batch)
         labels = torch.from_numpy(self._data.validation.labels.copy())
         loss = functional.cross_entropy(outputs, labels).item()
         if not math.isfinite(loss):
@@ -254,15 +256,24 @@ def train(
     return trainer.result()
 
 
-def predict_logits(network: nn.Module, preprocessing: Preprocessing, arrays: Arrays) -> Tensor:
-    """What a network in evaluation mode says about images, (n, classes), in their order."""
+def predict_logits(
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    arrays: Arrays,
+    on_batch: Callable[[], object] | None = None,
+) -> Tensor:
+    """What a network in evaluation mode says about images, (n, classes), in their order.
+
+    `on_batch` is called after each batch; what it raises ends the judging.
+    """
     network.eval()
     preprocess = Preprocess(preprocessing)
+    parts = []
     with torch.inference_mode():
-        parts = [
-            network(preprocess(as_tensor(arrays[start : start + JUDGED_AT_ONCE])))
-            for start in range(0, len(arrays), JUDGED_AT_ONCE)
-        ]
+        for start in range(0, len(arrays), JUDGED_AT_ONCE):
+            parts.append(network(preprocess(as_tensor(arrays[start : start + JUDGED_AT_ONCE]))))
+            if on_batch is not None:
+                on_batch()
         return torch.cat(parts)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +69,14 @@ def verify(
     batch_size: int,
     scratch: Path,
     file_format: str = "torchscript",
-    timeout: float = 600,
+    on_wait: Callable[[], object] = lambda: None,
+    timeout: float = 3600,
 ) -> Verification:
     """Have a fresh process load the file, compare its outputs on test images and time it.
 
     Images are (n, height, width, channels), labels (n,), logits (n, classes) of the trained network.
-    `scratch` is a directory to hand them over in, `timeout` is in seconds.
+    `scratch` is a directory to hand them over in. `on_wait` is called about once a second; what it raises
+    ends the process. `timeout` is in seconds.
 
     Raises VerificationError when the file does not load and run, when any output differs by more than
     TOLERANCE, or when the test accuracy differs; in 8 bits, when it decides otherwise too often.
@@ -87,7 +91,7 @@ def verify(
         "threads": threads,
         "batch_size": batch_size,
     }
-    found = Verification(**_ask_fresh_process(request, timeout))
+    found = Verification(**_ask_fresh_process(request, timeout, on_wait))
     accuracy = _accuracy(logits, labels)
     if file_format == "onnx-int8":
         if not found.agreement >= LEAST_AGREEMENT:
@@ -113,24 +117,37 @@ def verify(
     return found
 
 
-def _ask_fresh_process(request: dict[str, Any], timeout: float) -> dict[str, Any]:
-    try:
-        answer = subprocess.run(
-            [sys.executable, "-m", "search.training.verification"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=PROJECT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise VerificationError(f"The file did not finish in {timeout:g} seconds.") from None
-    if answer.returncode != 0:
-        last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+def _ask_fresh_process(
+    request: dict[str, Any], timeout: float, on_wait: Callable[[], object]
+) -> dict[str, Any]:
+    command = [sys.executable, "-m", "search.training.verification"]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, cwd=PROJECT, text=True, **pipes) as process:  # noqa: S603  (our own module)
+        try:
+            said, complaint = _answered(process, json.dumps(request), timeout, on_wait)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        last = (complaint.strip().splitlines() or ["no message"])[-1]
         raise VerificationError(f"The file does not load and run in a fresh process: {last}")
-    found: dict[str, Any] = json.loads(answer.stdout)
+    found: dict[str, Any] = json.loads(said)
     return found
+
+
+def _answered(
+    process: subprocess.Popen[str], request: str, timeout: float, on_wait: Callable[[], object]
+) -> tuple[str, str]:
+    """What a process has printed by its end, on both channels."""
+    end = time.monotonic() + timeout
+    sent: str | None = request
+    while time.monotonic() < end:
+        try:
+            return process.communicate(sent, timeout=1.0)
+        except subprocess.TimeoutExpired:
+            sent = None  # it was handed over with the first call
+            on_wait()
+    raise VerificationError(f"The file did not finish in {timeout:g} seconds.")
 
 
 def time_file(
@@ -140,7 +157,8 @@ def time_file(
     *,
     threads: int,
     batch_size: int,
-    timeout: float = 600,
+    on_wait: Callable[[], object] = lambda: None,
+    timeout: float = 3600,
 ) -> tuple[list[float], list[float]]:
     """Timings in microseconds of a file on one batch, and of its preprocessing alone, in a fresh process.
 
@@ -153,7 +171,7 @@ def time_file(
         "threads": threads,
         "batch_size": batch_size,
     }
-    found = _ask_fresh_process(request, timeout)
+    found = _ask_fresh_process(request, timeout, on_wait)
     return found["whole"], found["alone"]
 
 

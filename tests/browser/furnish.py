@@ -115,7 +115,7 @@ def studied(owner: User, predictor: Predictor, table: LatencyTable, candidate: C
             latency_high_ms=limits[index % 3] * 1.04, limited_ms=limits[index % 3],
             multiply_adds=architecture.multiply_adds, parameters=architecture.parameters,
             accuracy=0.86 + 0.02 * index if index < 4 else None,
-            reason="" if index < 4 else "The training loss became infinite or not a number in epoch 1, step 3.",
+            reason="" if index < 4 else "The training loss became infinite in epoch 1, step 3.",
         )  # fmt: skip
     for place, limit in enumerate(limits):
         baseline = study.baselines.get(index=place)

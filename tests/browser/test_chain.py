@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from devices.profiling.torchscript import load
@@ -144,6 +145,15 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     download.value.save_as(path)
     shown = page.locator("td.sha code").first.get_attribute("title")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == shown
+
+    # Try it on an image, without leaving the page; a second file differs only in its format.
+    digit = tmp_path / "digit.png"
+    Image.fromarray(datasets.load_test("digits").pixels()[0, ..., 0]).save(digit)
+    page.locator("#try-image").set_input_files(digit)
+    expect(page.locator(".guesses li")).to_have_count(5)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download ONNX", exact=True).click()
+    assert download.value.suggested_filename.endswith(".onnx")
 
     # The file: its classes, and the accuracy that the page says.
     model, extra = load(path, ("classes.json", "preprocessing.json", "architecture.json", "versions.json"))

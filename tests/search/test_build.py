@@ -296,7 +296,8 @@ def test_a_space_of_one_choice_a_gene_but_one_is_trained_whole(
 def test_a_build_is_estimated_before_and_compared_after(
     signed_in: Client, owner: User, work: Callable[..., int]
 ) -> None:
-    address, asked = "/predictors/estimate/", {"space": "chamnet-mobile-small", "dataset": "digits"}
+    address = "/predictors/estimate/"
+    asked = {"space": "chamnet-mobile-small", "dataset": "digits"}
     asked |= {"recipe": "seconds", "budget": "10"}
     script = {"Accept": "application/json"}
     assert signed_in.get(address, asked, headers=script).json() == {"running": False}
