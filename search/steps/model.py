@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile, File
 
 from devices.runs.models import Run, Step
 from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, StepFailedError
+from devices.runs.worker import worker_index
 from search.models import Epoch, ModelFile, ModelTiming, TrainedModel
 from search.services.datasets import dataset_of
 from search.services.timings import record_timing
@@ -29,7 +30,7 @@ from search.training.export import (
     versions,
 )
 from search.training.networks import build_network, fold
-from search.training.process import prepare_process
+from search.training.process import prepare_process, training_device
 from search.training.trainer import DivergedError, EpochResult, Trainer, TrainingResult, predict_logits
 from search.training.verification import VerificationError, verify
 
@@ -210,6 +211,7 @@ def _trainer(model: TrainedModel) -> Trainer:
         recipe,
         size=architecture.values["resolution"],
         seed=model.seed,
+        device=training_device(worker_index()),
     )
 
 

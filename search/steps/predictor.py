@@ -11,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.worker import worker_index
 from devices.runs.writing import RunWriter
 from search.models import Predictor, Proposal, QualityPoint, Sample
 from search.predictors import (
@@ -27,7 +28,7 @@ from search.services.datasets import dataset_of
 from search.spaces import Architecture
 from search.training.datasets import load_training
 from search.training.networks import build_network
-from search.training.process import prepare_process
+from search.training.process import prepare_process, training_device
 from search.training.trainer import DivergedError, EpochResult, train
 
 FOLDS = 5
@@ -178,6 +179,7 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
             load_training(known, predictor.seed, limit=recipe.train_images),
             recipe,
             size=architecture.values["resolution"],
+            device=training_device(worker_index()),
             seed=predictor.seed,
             on_batch=step.check,
             on_epoch=report_epoch,

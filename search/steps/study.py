@@ -6,13 +6,14 @@ import torch
 
 from devices.runs.models import Step
 from devices.runs.steps import ClaimedStep
+from devices.runs.worker import worker_index
 from devices.runs.writing import RunWriter
 from search.models import Baseline, Study
 from search.services import studies
 from search.services.datasets import dataset_of
 from search.training.datasets import load_training
 from search.training.networks import build_network
-from search.training.process import prepare_process
+from search.training.process import prepare_process, training_device
 from search.training.trainer import DivergedError, train
 
 
@@ -39,6 +40,7 @@ def trial(step: ClaimedStep) -> None:
             recipe,
             seed=predictor.seed,
             size=baseline.resolution,
+            device=training_device(worker_index()),
             on_batch=step.check,
         )
     except DivergedError as error:

@@ -21,6 +21,7 @@ from search.training.preprocessing import Preprocessing
 from search.training.recipes import Recipe
 
 _CHUNK = 256
+PROCESSOR = torch.device("cpu")
 
 
 class Preprocess(nn.Module):
@@ -57,7 +58,14 @@ class TrainingImages:
     resized while the one before it trains.
     """
 
-    def __init__(self, arrays: Arrays, preprocessing: Preprocessing, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        preprocessing: Preprocessing,
+        recipe: Recipe,
+        device: torch.device = PROCESSOR,
+    ) -> None:
+        self._device = device
         self.batch_size = min(recipe.batch_size, len(arrays))
         self.steps = len(arrays) // self.batch_size
         self._recipe, self._resolution = recipe, preprocessing.resolution
@@ -66,8 +74,8 @@ class TrainingImages:
         whole = len(arrays) * preprocessing.resolution**2 * preprocessing.channels
         self._pixels = _resized_bytes(arrays, preprocessing.resolution) if whole <= IN_MEMORY else None
         std = torch.tensor(preprocessing.std)
-        self._scale = 1.0 / (255.0 * std)[:, None, None]
-        self._shift = (-torch.tensor(preprocessing.mean) / std)[:, None, None]
+        self._scale = (1.0 / (255.0 * std)[:, None, None]).to(device)
+        self._shift = (-torch.tensor(preprocessing.mean) / std)[:, None, None].to(device)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of images (b, channels, size, size) and labels (b,), all of one size.
@@ -76,9 +84,9 @@ class TrainingImages:
         """
         order = torch.from_numpy(rng.permutation(len(self._labels))[: self.steps * self.batch_size])
         for chosen, read in self._read(torch.split(order, self.batch_size)):
-            pixels = read.permute(0, 3, 1, 2).float()
+            pixels = read.to(self._device).permute(0, 3, 1, 2).float()
             images = augment(pixels, self._recipe, rng).mul_(self._scale).add_(self._shift)
-            yield images, self._labels.index_select(0, chosen)
+            yield images, self._labels.index_select(0, chosen).to(self._device)
 
     def _read(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Every batch of rows with its images (b, size, size, channels) uint8."""
@@ -115,7 +123,7 @@ def augment(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     maps = np.stack([cos * mirror, -sin, shift[:, 0], sin * mirror, cos, shift[:, 1]], axis=1)
     if recipe.crop:
         maps = _cropped(maps, recipe.crop, rng)
-    theta = torch.from_numpy(maps.astype(np.float32)).view(count, 2, 3)
+    theta = torch.from_numpy(maps.astype(np.float32)).view(count, 2, 3).to(images.device)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)

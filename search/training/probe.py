@@ -33,6 +33,7 @@ def estimate_seconds(layers: Sequence[Layer], recipe: Recipe, dataset: Dataset, 
     )
     ends: list[float] = []
     probe.epoch(lambda: ends.append(perf_counter()))
+    ends = ends[: _WARM_UP + steps]  # without the batch that is judged
     step = median(
         later - earlier for earlier, later in zip(ends[_WARM_UP - 1 :], ends[_WARM_UP:], strict=False)
     )

@@ -16,6 +16,14 @@ def prepare_process(threads: int = 1) -> None:
     _keep_freed_memory()
 
 
+def training_device(worker: int = 0) -> torch.device:
+    """Where worker number `worker` trains: a graphics card of its own as far as there are any, else the
+    processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", worker % torch.cuda.device_count())
+    return torch.device("cpu")
+
+
 def _keep_freed_memory() -> None:
     """Stop glibc from returning each activation to the system only to fault its pages in again.
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from search.training.networks import Network, build_network
+from search.training.process import training_device
 from search.training.trainer import (
     DivergedError,
     EpochResult,
@@ -140,7 +141,7 @@ def test_callbacks_hear_of_every_step_and_every_epoch() -> None:
         on_batch=lambda: steps.append(1),
         on_epoch=lambda epoch: epochs.append(epoch.number),
     )
-    assert len(steps) == 3 * 6
+    assert len(steps) == 3 * (6 + 1)  # six steps an epoch, and the one batch that is judged
     assert epochs == [1, 2, 3] == [epoch.number for epoch in result.history]
     assert result.seconds == sum(epoch.seconds for epoch in result.history) > 0
 
@@ -243,3 +244,37 @@ def test_logits_come_in_the_order_of_the_images_whatever_the_number() -> None:
     outputs = predict_logits(network, trainer.preprocessing, many)
     assert outputs.shape == (600, 3)
     torch.testing.assert_close(outputs[:96], outputs[96:192], atol=1e-5, rtol=1e-5)
+
+
+def test_workers_share_graphics_cards_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert training_device(3) == torch.device("cpu") or torch.cuda.is_available()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [str(training_device(worker)) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_sixteen_bits_change_nothing_on_the_processor() -> None:
+    losses = [
+        train(small_network(), stripes_data(), quick_recipe(mixed_precision=half), seed=0).history[-1].loss
+        for half in (False, True)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_on_a_card_the_loss_is_scaled_and_multiplied_in_sixteen_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a card would do, on the processor: the trainer believes that it has one."""
+    seen: list[torch.dtype] = []
+    trainer = Trainer(small_network(), stripes_data(), quick_recipe(mixed_precision=True), seed=0)
+    monkeypatch.setattr(trainer, "_halved", True)
+    monkeypatch.setattr(trainer, "_scaler", torch.amp.GradScaler("cpu"))
+    classifier = list(trainer.network.modules_by_layer.values())[-1]
+    classifier.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    first = trainer.epoch()
+    assert set(seen) - {torch.float32} == {torch.bfloat16}  # of the steps; judging is in float
+    while not trainer.done:
+        last = trainer.epoch()
+    assert last.loss < first.loss
+    again = Trainer(small_network(), stripes_data(), quick_recipe(mixed_precision=True), seed=0)
+    again._scaler = torch.amp.GradScaler("cpu")
+    again.restore(trainer.checkpoint())
+    assert again._scaler.get_scale() == trainer._scaler.get_scale()
