@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from search.models import ModelFile, ModelTiming, TrainedModel
+import numpy as np
+
+from search.models import Candidate, CostPredictor, ModelFile, ModelTiming, TrainedModel
 from search.services.datasets import dataset_of
+from search.services.problems import device_cost
 from search.training.accuracy import wilson_interval
 
 Fact = tuple[str, object]
@@ -56,13 +60,10 @@ def _measured(model: TrainedModel) -> list[Fact]:
         ("Validation accuracy", _percent(model.validation_accuracy)),
     ]
     for timing in last_timings(model):
-        facts.append(
-            (
-                f"Latency on {timing.device.name}",
-                f"{timing.latency_ms:.3f} ms minimum, {timing.latency_p50_ms:.3f} ms median "
-                f"({timing.get_format_display()})",
-            )
-        )
+        said = f"{timing.latency_ms:.3f} ms minimum, {timing.latency_p50_ms:.3f} ms median"
+        if timing.predicted_ms is not None:
+            said += f", predicted {timing.predicted_ms:.3f} ms"
+        facts.append((f"Latency on {timing.device.name}", f"{said} ({timing.get_format_display()})"))
     for row in model.files.filter(problem="").exclude(format=ModelFile.Format.TORCHSCRIPT):
         said = f"{_percent(row.accuracy)}, outputs differ by up to {row.max_difference:.2g}"
         facts.append((f"As {row.get_format_display()}", said))
@@ -89,6 +90,26 @@ def _predicted(model: TrainedModel) -> list[Fact]:
     for limit in (candidate.limits if candidate is not None else [])[1:]:
         said = f"{limit['value']:.4g} {limit['unit']} ({limit['low']:.4g} to {limit['high']:.4g})"
         facts.append((str(limit["name"]).capitalize(), said))
+    return facts + (_energies(candidate) if candidate is not None else [])
+
+
+def _energies(candidate: Candidate) -> list[Fact]:
+    """What the network is predicted to use where energy was measured and the search had no limit on it."""
+    limited = {limit["name"] for limit in candidate.limits}
+    space = candidate.search.predictor.space
+    rows = CostPredictor.objects.usable().filter(
+        owner=candidate.search.owner_id, space=space, quantity=CostPredictor.Quantity.ENERGY
+    )
+    newest = {row.device_id: row for row in rows.select_related("device", "table").order_by("version")}
+    genes = np.array([candidate.genes], dtype=np.int64)
+    facts: list[Fact] = []
+    for row in newest.values():
+        if row.subject in limited:
+            continue
+        cost = device_cost(space.load(), row, math.inf)
+        low, high = cost.intervals(genes)
+        said = f"{cost.quantiles(genes, 0.5)[0]:.4g} mJ an image ({low[0]:.4g} to {high[0]:.4g})"
+        facts.append((f"Energy on {row.device.name}", said))
     return facts
 
 

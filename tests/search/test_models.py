@@ -39,6 +39,7 @@ from tests.search.world import (
     TINY_FINAL,
     TINY_RECIPE,
     best_of,
+    energy_of,
     predictor_of,
     roomy_space,
     search_of,
@@ -154,6 +155,21 @@ def test_the_card_says_what_it_must(model: TrainedModel, visitor: Client, ending
     ):  # fmt: skip
         assert said in card, said
     assert visitor.get(reverse("model-card", args=[model.pk, "pdf"])).status_code == 404
+
+
+def test_the_card_says_what_energy_is_predicted_where_it_was_measured(
+    model: TrainedModel, visitor: Client, work: Work
+) -> None:
+    device = model.network.device
+    energy = energy_of(model.owner, device, work, space=roomy_space(), count=40)
+    visitor.post(reverse("model-timing", args=[model.pk]), {"device": device.pk})
+    work()
+    card = visitor.get(reverse("model-card", args=[model.pk, "md"])).content.decode()
+    (line,) = (one for one in card.splitlines() if one.startswith(f"| Energy on {device.name}"))
+    predicted = float(line.split("|")[2].split()[0])
+    measured = [value for _, value in energy.measurements]
+    assert min(measured) * 0.8 < predicted < max(measured) * 1.2
+    assert ", predicted " in next(one for one in card.splitlines() if f"Latency on {device.name}" in one)
 
 
 def test_the_snippet_of_the_card_classifies_an_image(
