@@ -140,7 +140,7 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     wait_for_success(page)
     expect(page.get_by_role("heading", name="Files")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download TorchScript").click()
+        page.get_by_role("link", name="Download TorchScript").first.click()
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     shown = page.locator("td.sha code").first.get_attribute("title")
