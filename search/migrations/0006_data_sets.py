@@ -7,6 +7,15 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+LABELS = {"digits": "Digits", "fashion-mnist": "Fashion-MNIST"}
+
+
+def label(apps, schema_editor):
+    """Predictors from before know their data set by its key alone."""
+    for key, name in LABELS.items():
+        apps.get_model("search", "Predictor").objects.filter(dataset=key).update(dataset_label=name)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -57,4 +66,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('owner', 'name'), name='dataset_name_per_owner'), models.UniqueConstraint(fields=('owner', 'key'), name='dataset_key_per_owner')],
             },
         ),
+        migrations.RunPython(label, migrations.RunPython.noop),
     ]
