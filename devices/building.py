@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from collections.abc import Callable, Sequence
 
-from django.core.files.base import ContentFile
-
-from devices.kernels import Packed, as_network, identity, known_files
+from devices.kernels import Packed, as_network, identity, keep_file, known_files
 from devices.measuring import network_layers
-from devices.models import Device, KernelFile, LatencyTable
+from devices.models import Device, LatencyTable
 from devices.operators import Layer, Operator
 from devices.profiling import torchscript_network
 from devices.profiling.onnx_files import onnx_network
@@ -30,14 +26,7 @@ def ensure_files(device: Device, wanted: Sequence[Packed], on_file: Callable[[],
         name = identity(packed)
         if name in known:
             continue
-        content = gzip.compress(_build(device.engine, network_layers(packed)), compresslevel=6, mtime=0)
-        sha256 = hashlib.sha256(content).hexdigest()
-        row = KernelFile(engine=device.engine, digest=name, sha256=sha256, size=len(content))
-        storage = KernelFile._meta.get_field("file").storage
-        path = f"kernels/{device.engine}/{sha256}.gz"
-        row.file.name = path if storage.exists(path) else storage.save(path, ContentFile(content))
-        KernelFile.objects.bulk_create([row], ignore_conflicts=True)
-        known[name] = row
+        known[name] = keep_file(device.engine, name, _build(device.engine, network_layers(packed)))
         on_file()
 
 

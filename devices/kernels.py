@@ -5,9 +5,13 @@ They are built once for all devices of an engine (devices.building).
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from django.core.files.base import ContentFile
 
 from devices.models import Device, KernelFile, LatencyTable
 from devices.models.agents import digest
@@ -48,3 +52,15 @@ def known_files(device: Device, wanted: Iterable[Packed]) -> dict[str, KernelFil
     digests = [identity(packed) for packed in wanted]
     rows = KernelFile.objects.filter(engine=device.engine, digest__in=digests)
     return {row.digest: row for row in rows}
+
+
+def keep_file(engine: str, name: str, content: bytes) -> KernelFile:
+    """Stores a file, compressed, under the digest that agents' work names it by."""
+    packed = gzip.compress(content, compresslevel=6, mtime=0)
+    sha256 = hashlib.sha256(packed).hexdigest()
+    row = KernelFile(engine=engine, digest=name, sha256=sha256, size=len(packed))
+    storage = KernelFile._meta.get_field("file").storage
+    path = f"kernels/{engine}/{sha256}.gz"
+    row.file.name = path if storage.exists(path) else storage.save(path, ContentFile(packed))
+    KernelFile.objects.bulk_create([row], ignore_conflicts=True)
+    return row

@@ -140,16 +140,12 @@ def finite(value: Any) -> Any:
 
 
 def _tell_parent(child: Run) -> None:
-    """A run that was started by another asks that one to go on, after the child's end is committed."""
+    """A run that was started by another asks that one to go on, in the transaction of its own end: whoever is
+    killed then loses both or neither. Locks go from child to parent only."""
     parent = child.parent
     if parent is None:
         return
-    parent_id, child_id, step_kind = parent.pk, str(child.pk), f"{parent.kind}.advance"
-    if step_kind not in registry.kind(parent.kind).steps:
-        return
-
-    def advance() -> None:
-        with writing(parent_id) as writer:
-            writer.then(step_kind, f"advance:{child_id}", Step.Queue.LIGHT, {"child": child_id})
-
-    transaction.on_commit(advance)
+    step_kind = f"{parent.kind}.advance"
+    if step_kind in registry.kind(parent.kind).steps:
+        with writing(parent.pk) as writer:
+            writer.then(step_kind, f"advance:{child.pk}", Step.Queue.LIGHT, {"child": str(child.pk)})

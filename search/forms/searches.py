@@ -14,7 +14,7 @@ from search.queries import usable_costs, usable_predictors, usable_tables, usabl
 from search.services.problems import latency_range
 from search.services.searches import FurtherLimit, device_name, per_device
 from search.spaces import SearchSpace
-from search.spaces.published import MOST_BYTES, PublishedError, read_published
+from search.spaces.published import MOST_BYTES, PublishedError, SeveralLatenciesError, read_published
 
 
 def _is_energy(one: LatencyTable | CostPredictor) -> bool:
@@ -299,6 +299,8 @@ class PublishedForm(forms.Form):
             cleaned["networks"] = read_published(lines, cleaned.pop("latency", "").strip())
         except UnicodeDecodeError:
             self.add_error("file", "This is no text file.")
+        except SeveralLatenciesError as error:
+            self.add_error("latency", str(error))
         except PublishedError as error:
-            self.add_error("latency" if "several latencies" in str(error) else "file", str(error))
+            self.add_error("file", str(error))
         return cleaned

@@ -78,7 +78,8 @@ class TrainedModel(models.Model):
 
     @property
     def is_verified(self) -> bool:
-        return self.run.status == Run.Status.SUCCEEDED and self.torchscript is not None
+        """Whether there are files: a training whose TorchScript fails does not succeed."""
+        return self.run.status == Run.Status.SUCCEEDED
 
 
 class ModelFile(models.Model):

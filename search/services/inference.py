@@ -14,6 +14,7 @@ from PIL import Image
 from search.models import ModelFile, TrainedModel
 from search.training.ingestion.decoding import decode
 from search.training.ingestion.limits import UnreadableError
+from search.training.onnx_session import onnx_session
 
 MOST_BYTES = 20 * 10**6
 MOST_PIXELS = 25_000_000
@@ -77,11 +78,6 @@ def _as_input(image: Image.Image, channels: int) -> Any:
 @lru_cache(maxsize=4)
 def _session(name: str, sha256: str) -> tuple[Any, list[str]]:
     """A session of a stored file and its classes' names; files go by their content, so it may be kept."""
-    import onnxruntime  # loads slowly, and only who tries a model needs it
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
-    options.log_severity_level = 3
     with ModelFile._meta.get_field("file").storage.open(name) as content:
-        session = onnxruntime.InferenceSession(content.read(), options, providers=["CPUExecutionProvider"])
+        session = onnx_session(content.read(), threads=1)
     return session, json.loads(session.get_modelmeta().custom_metadata_map["classes.json"])

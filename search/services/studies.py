@@ -22,7 +22,7 @@ from search.services.models import start_model
 from search.services.problems import LEVEL
 from search.services.searches import start_search
 from search.services.tables import table_with
-from search.spaces import SearchSpace
+from search.spaces import FloatArray, SearchSpace
 from search.spaces.scaling import Scaled, scaled_networks, widest
 from search.training.accuracy import difference_of_means
 
@@ -123,10 +123,12 @@ def _ended_well(writer: RunWriter, run: Run) -> bool:
 def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
     space, table = study.predictor.space.load(), study.table
     assert table is not None  # noqa: S101  (go_on sets it first; for the type checker)
-    baselines = _baselines(study, space, table.load())
+    held = table.load()
+    priced = _priced(study, space, held)
+    baselines = _baselines(study, held, priced)
     without = [limit for limit in study.limits if not any(one.limited_ms <= limit for one in baselines)]
     if without:
-        writer.fail(_out_of_reach(study, without[0], scaled_costs(study, space, table.load())))
+        writer.fail(_out_of_reach(study, without[0], priced))
         return
     Baseline.objects.bulk_create(baselines)
     entries = []
@@ -157,21 +159,18 @@ def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
     )
 
 
-def _baselines(study: Study, space: SearchSpace, table: OperatorTable) -> list[Baseline]:
+def _baselines(study: Study, table: OperatorTable, priced: Sequence[tuple[Scaled, float]]) -> list[Baseline]:
     """Unsaved rows of the scaled networks that a person would consider for the limits."""
-    priced = scaled_costs(study, space, table)
-    known = [network for network, _ in priced]
     kept = {network.architecture.id: cost for network, cost in priced}
-    summed = np.array([table.summed_us(network.architecture.layers) for network in known])
-    learned = np.array([table.summed_learned_us(network.architecture.layers) for network in known])
-    middle = table.calibration.quantiles_us(summed, 0.5) / 1000.0
-    low, high = (ends / 1000.0 for ends in table.calibration.interval_us(summed, LEVEL, learned))
-    place = {network.architecture.id: row for row, network in enumerate(known)}
-    chosen: dict[str, Scaled] = {}
+    found: dict[str, Scaled] = {}
     for limit in study.limits:
         near = sorted(widest(priced, limit), key=lambda one: -kept[one.architecture.id])
         for network in near[: max(1, MOST_TRIALS // len(study.limits))]:
-            chosen.setdefault(network.architecture.id, network)
+            found.setdefault(network.architecture.id, network)
+    chosen = list(found.values())
+    summed, learned = _sums(table, chosen)
+    middle = table.calibration.quantiles_us(summed, 0.5) / 1000.0
+    low, high = (ends / 1000.0 for ends in table.calibration.interval_us(summed, LEVEL, learned))
     return [
         Baseline(
             study=study,
@@ -182,29 +181,35 @@ def _baselines(study: Study, space: SearchSpace, table: OperatorTable) -> list[B
             width=network.width,
             depth=network.depth,
             resolution=network.resolution,
-            latency_ms=float(middle[row]),
-            latency_low_ms=float(low[row]),
-            latency_high_ms=float(high[row]),
+            latency_ms=float(middle[index]),
+            latency_low_ms=float(low[index]),
+            latency_high_ms=float(high[index]),
             limited_ms=kept[network.architecture.id],
             multiply_adds=network.architecture.multiply_adds,
             parameters=network.architecture.parameters,
         )
-        for index, network in enumerate(chosen.values())
-        for row in [place[network.architecture.id]]
+        for index, network in enumerate(chosen)
     ]
 
 
-def scaled_costs(study: Study, space: SearchSpace, table: OperatorTable) -> list[tuple[Scaled, float]]:
+def _priced(study: Study, space: SearchSpace, table: OperatorTable) -> list[tuple[Scaled, float]]:
     """The scaled networks that a table covers, with what their latency in milliseconds stays within."""
     known = [
         network
         for network in scaled_networks(space)
         if all(layer.operator.key in table for layer in network.architecture.layers)
     ]
-    summed = np.array([table.summed_us(network.architecture.layers) for network in known])
-    learned = np.array([table.summed_learned_us(network.architecture.layers) for network in known])
+    summed, learned = _sums(table, known)
     kept = table.calibration.quantiles_us(summed, study.confidence, learned) / 1000.0
     return list(zip(known, kept.tolist(), strict=True))
+
+
+def _sums(table: OperatorTable, networks: Sequence[Scaled]) -> tuple[FloatArray, FloatArray]:
+    """Sums (n,) over the networks' operators in microseconds, and how much of each is uncertain."""
+    layers = [network.architecture.layers for network in networks]
+    return np.array([table.summed_us(one) for one in layers]), np.array(
+        [table.summed_learned_us(one) for one in layers]
+    )
 
 
 def _out_of_reach(study: Study, limit: float, priced: Sequence[tuple[Scaled, float]]) -> str:
@@ -284,7 +289,7 @@ def _at_limit(limit: float, entries: dict[str, StudyEntry], models: Sequence[Tra
     found: dict[str, Any] = {"limit_ms": limit}
     for method, entry in entries.items():
         mine = [model for model in models if model.network == entry.network]
-        found[method] = _summary(mine)
+        found[method] = summary(mine)
     searched, scaled = (found[method]["accuracies"] for method in ("searched", "scaled"))
     if not searched or not scaled:
         return found | {"gain": None, "low": None, "high": None, "reading": "unknown"}
@@ -295,7 +300,7 @@ def _at_limit(limit: float, entries: dict[str, StudyEntry], models: Sequence[Tra
     return found | {"gain": gain, "low": low, "high": high, "reading": reading}
 
 
-def _summary(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def summary(models: Sequence[TrainedModel]) -> dict[str, Any]:
     """Test accuracies by seed, their mean and deviation, and the mean of the measured latencies."""
     ordered = sorted(models, key=lambda model: model.seed)
     accuracies = [model.test_accuracy for model in ordered if model.test_accuracy is not None]

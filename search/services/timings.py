@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 
 from devices.models import Device, LatencyTable
@@ -56,19 +54,18 @@ def start_timing(model: TrainedModel, device: Device) -> ModelTiming:
 
 
 def record_timing(
-    writer: RunWriter, timing: ModelTiming, timings_us: Sequence[float], preprocessing_us: float
+    writer: RunWriter, timing: ModelTiming, *, least_ms: float, median_ms: float, preprocessing_ms: float
 ) -> None:
     """Takes a timing in, beside what was predicted; the device's calibration learns of it."""
     model, network = timing.model, timing.model.network
-    timing.latency_ms = min(timings_us) / 1000.0
-    timing.latency_p50_ms = float(np.median(timings_us)) / 1000.0
-    timing.preprocessing_ms = preprocessing_us / 1000.0
+    timing.latency_ms, timing.latency_p50_ms = least_ms, median_ms
+    timing.preprocessing_ms = preprocessing_ms
     timing.predicted_ms = predicted_ms(model, timing.device)
     timing.save()
     if timing.device == network.device and file_for(model, timing.device) is not None:
         model.latency_ms, model.latency_p50_ms = timing.latency_ms, timing.latency_p50_ms
         model.save(update_fields=["latency_ms", "latency_p50_ms"])
-    joined = calibrate_with(model, timing.device, min(timings_us) - preprocessing_us)
+    joined = calibrate_with(model, timing.device, 1000.0 * (least_ms - preprocessing_ms))
     if joined is not None:
         text = f"It joined the calibration of {timing.device.name}: latency table {joined.version}."
         writer.event("log", {"level": "info", "text": text})

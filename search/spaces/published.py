@@ -27,6 +27,10 @@ class PublishedError(ValueError):
     """Why a file cannot be shown; the message is a sentence for a person."""
 
 
+class SeveralLatenciesError(PublishedError):
+    """A file has several latencies and none was named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """One network of others: accuracy from 0 to 1, latency in milliseconds."""
@@ -87,7 +91,7 @@ def _latency_column(header: Sequence[str], wanted: str) -> str:
     if not known:
         raise PublishedError("No column's name ends in _ms, _us or _s: which is the latency?")
     if len(known) > 1:
-        raise PublishedError(f"There are several latencies: name one of {', '.join(known)}.")
+        raise SeveralLatenciesError(f"There are several latencies: name one of {', '.join(known)}.")
     return known[0]
 
 

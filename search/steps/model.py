@@ -145,7 +145,8 @@ class _Checker:
     ) -> None:
         self.found: list[tuple[ModelFile, Path]] = []
         self._model, self._exported, self._directory = model, exported, directory
-        (self._test, self._logits), self._calibration = expected, calibration
+        (test, self._logits), self._calibration = expected, calibration
+        self._images, self._labels = test.pixels(), test.labels
         self._on_wait = on_wait
 
     def check(self, file_format: ModelFile.Format) -> ModelFile:
@@ -157,8 +158,8 @@ class _Checker:
             self._write(file_format, path)
             found = verify(
                 path,
-                images=self._test.pixels(),
-                labels=self._test.labels,
+                images=self._images,
+                labels=self._labels,
                 logits=self._logits,
                 threads=device.threads,
                 batch_size=device.batch_size,
@@ -182,7 +183,9 @@ class _Checker:
 
     def _write(self, file_format: ModelFile.Format, path: Path) -> None:
         if file_format == ModelFile.Format.INT8:
-            source = self._directory / f"model.{ModelFile.ENDINGS[ModelFile.Format.ONNX]}"
+            source = next((made for row, made in self.found if row.format == ModelFile.Format.ONNX), None)
+            if source is None or any(made == source and row.problem for row, made in self.found):
+                raise VerificationError("It is made from the ONNX file, which is not offered.")
             export_int8(source, self._exported, path, self._calibration)
         else:
             _WRITERS[file_format](self._exported, path)
@@ -262,8 +265,9 @@ def _offer(step: ClaimedStep, model: TrainedModel, found: list[tuple[ModelFile, 
             record_timing(
                 writer,
                 timing,
-                [1000.0 * (first.latency_ms or 0.0), 1000.0 * (first.latency_p50_ms or 0.0)],
-                1000.0 * (first.preprocessing_ms or 0.0),
+                least_ms=first.latency_ms or 0.0,
+                median_ms=first.latency_p50_ms or 0.0,
+                preprocessing_ms=first.preprocessing_ms or 0.0,
             )
             said = f"{said}, {first.latency_ms:.3g} ms"
         writer.progress(done=writer.run.total)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-from django.core.files.base import ContentFile
-
+from devices.kernels import keep_file
 from devices.models import KernelFile, NetworkMeasurement
 from devices.models.agents import digest
 from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.writing import RunWriter
 from search.models import ModelFile, ModelTiming
 from search.services.timings import file_for, record_timing
 from search.training.preprocessing import Preprocessing
@@ -48,8 +48,7 @@ def _time_here(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
         except VerificationError as error:
             raise StepFailedError(str(error)) from error
     with step.commit() as writer:
-        record_timing(writer, timing, whole, min(alone))
-        _end(writer, timing)
+        _end(writer, timing, whole, min(alone))
 
 
 def _hand_out(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
@@ -62,7 +61,12 @@ def _hand_out(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
             "network": content.read(),
             "preprocessing": preprocessing_file(preprocessing, file.format),
         }
-    files = [[name, _kernel_file(device.engine, data), [shape]] for name, data in contents.items()]
+    files = []
+    for name, data in contents.items():
+        known = digest(f"model {hashlib.sha256(data).hexdigest()}")
+        if not KernelFile.objects.filter(engine=device.engine, digest=known).exists():
+            keep_file(device.engine, known, data)
+        files.append([name, known, [shape]])
     with step.commit() as writer:
         NetworkMeasurement.objects.get_or_create(
             run=step.run,
@@ -77,30 +81,24 @@ def _hand_out(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
         writer.progress(message=f"Waiting for the agent of {device.name}")
 
 
-def _kernel_file(engine: str, content: bytes) -> str:
-    """Puts a file where agents fetch theirs; the digest it goes by."""
-    name = digest(f"model {hashlib.sha256(content).hexdigest()}")
-    if not KernelFile.objects.filter(engine=engine, digest=name).exists():
-        packed = gzip.compress(content, compresslevel=6, mtime=0)
-        sha256 = hashlib.sha256(packed).hexdigest()
-        row = KernelFile(engine=engine, digest=name, sha256=sha256, size=len(packed))
-        storage = KernelFile._meta.get_field("file").storage
-        path = f"kernels/{engine}/{sha256}.gz"
-        row.file.name = path if storage.exists(path) else storage.save(path, ContentFile(packed))
-        KernelFile.objects.bulk_create([row], ignore_conflicts=True)
-    return name
-
-
 def finish(step: ClaimedStep) -> None:
     """Takes in what the agent measured."""
     timing: ModelTiming = step.run.timing
     row = NetworkMeasurement.objects.get(run=step.run, index=0)
     with step.commit() as writer:
-        record_timing(writer, timing, row.values or [], float(row.facts.get("preprocessing_us", 0.0)))
-        _end(writer, timing)
+        _end(writer, timing, row.values or [], float(row.facts.get("preprocessing_us", 0.0)))
 
 
-def _end(writer: Any, timing: ModelTiming) -> None:
+def _end(
+    writer: RunWriter, timing: ModelTiming, timings_us: Sequence[float], preprocessing_us: float
+) -> None:
+    record_timing(
+        writer,
+        timing,
+        least_ms=min(timings_us) / 1000.0,
+        median_ms=median(timings_us) / 1000.0,
+        preprocessing_ms=preprocessing_us / 1000.0,
+    )
     writer.progress(done=1)
     predicted = f", predicted {timing.predicted_ms:.3g} ms" if timing.predicted_ms is not None else ""
     writer.succeed(f"{timing.latency_ms:.3g} ms on {timing.device.name}{predicted}.")

@@ -22,6 +22,7 @@ from search.training.batches import Preprocess
 from search.training.export import EXTRA_FILES, WEIGHTS_TEXTS
 from search.training.networks import build_network, fold
 from search.training.onnx_export import INPUT
+from search.training.onnx_session import onnx_session
 from search.training.preprocessing import Preprocessing
 
 Images = npt.NDArray[np.float32]
@@ -90,17 +91,6 @@ def _onnx(path: Path, threads: int) -> Loaded:
         return lambda: session.run(None, feeds)
 
     return Loaded(run, dict(session.get_modelmeta().custom_metadata_map), bound)
-
-
-def onnx_session(source: Path | bytes, threads: int) -> Any:
-    """An ONNX Runtime session on the processor, from a file or its content."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3
-    content = source if isinstance(source, bytes) else str(source)
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 _LOADERS: dict[str, Callable[[Path, int], Loaded]] = {

@@ -187,7 +187,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The fresh process's part of either request."""
     torch.set_num_threads(request["threads"])
     if "expected" in request:
-        return asdict(answer_request(request))
+        return asdict(_verified(request))
     loaded = load_file(Path(request["path"]), request["format"], request["threads"])
     preprocessing = Preprocessing.from_json(request["preprocessing"])
     size, rng = preprocessing.resolution, np.random.default_rng(0)
@@ -196,7 +196,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"whole": whole, "alone": alone}
 
 
-def answer_request(request: dict[str, Any]) -> Verification:
+def _verified(request: dict[str, Any]) -> Verification:
     """The fresh process's part. Raises ValueError or RuntimeError for a file that is not as exported."""
     path = Path(request["path"])
     loaded = load_file(path, request["format"], request["threads"])

@@ -15,7 +15,7 @@ from devices.runs.writing import finite
 from search.forms.studies import StudyForm
 from search.models import Study, StudyEntry
 from search.services.searches import search_ranges
-from search.services.studies import start_study
+from search.services.studies import start_study, summary
 
 
 @require_GET
@@ -101,17 +101,7 @@ def _entries(study: Study) -> list[tuple[StudyEntry, list[Any]]]:
 
 
 def _row(entry: StudyEntry, models: list[Any]) -> dict[str, Any]:
-    accuracies = [model.test_accuracy for model in models if model.test_accuracy is not None]
-    measured = [model.latency_ms for model in models if model.latency_ms is not None]
-    mean = sum(accuracies) / len(accuracies) if accuracies else None
-    return {
-        "entry": entry,
-        "network": entry.network,
-        "models": models,
-        "accuracies": accuracies,
-        "mean": mean,
-        "measured_ms": sum(measured) / len(measured) if measured else None,
-    }
+    return {"entry": entry, "network": entry.network, "models": models} | summary(models)
 
 
 def _by_limit(study: Study, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -120,8 +110,6 @@ def _by_limit(study: Study, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for limit in study.limits:
         result = found.get(limit)
         mine = [row for row in rows if row["entry"].limit_ms == limit]
-        for row in mine:
-            row["deviation"] = result[row["entry"].method]["deviation"] if result else None
         limits.append({"limit_ms": limit, "rows": mine, "result": result, "sentence": sentence(result)})
     return limits
 

@@ -23,7 +23,8 @@ from search.training.export import (
     export_weights,
     sha256_of,
 )
-from search.training.loading import load_file, onnx_session
+from search.training.loading import load_file
+from search.training.onnx_session import onnx_session
 from search.training.trainer import TrainingResult, predict_logits, train
 from search.training.verification import (
     LARGEST_LOSS,
