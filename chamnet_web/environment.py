@@ -11,6 +11,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from devices.runs.addresses import address
+
 env = environ.Env()
 
 
@@ -61,6 +63,34 @@ def redis_url() -> str:
     text = str(env.str("REDIS_URL", ""))
     if text and not text.startswith(("redis://", "rediss://", "unix://")):
         raise ImproperlyConfigured("REDIS_URL does not begin with redis://, rediss:// or unix://.")
+    return text
+
+
+def email(sender: str) -> dict[str, Any]:
+    """Django's settings of e-mail for EMAIL_URL; with none of it, `EMAIL_IS_SET_UP` is False.
+
+    Raises ImproperlyConfigured without repeating the address: it may hold a password.
+    """
+    text = str(env.str("EMAIL_URL", ""))
+    found: dict[str, Any] = {"EMAIL_IS_SET_UP": bool(text), "DEFAULT_FROM_EMAIL": sender, "EMAIL_TIMEOUT": 10}
+    if text:
+        try:
+            read = env.email_url_config(text)
+        except (ValueError, ImproperlyConfigured):
+            raise ImproperlyConfigured(
+                "EMAIL_URL is no mail server such as smtp+tls://user:password@mail.example.com:587."
+            ) from None
+        found |= {name: value for name, value in read.items() if value is not None}
+    return found
+
+
+def public_url(host: str, port: int) -> str:
+    """PUBLIC_URL, where people reach the installation; else where it listens, as a browser here says it."""
+    text = str(env.str("PUBLIC_URL", "")).rstrip("/")
+    if not text:
+        return address(host, port).rstrip("/")
+    if not text.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(f"PUBLIC_URL={text!r} does not begin with http:// or https://.")
     return text
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from chamnet_web.environment import (
     database,
+    email,
     env,
     log_level,
+    public_url,
     redis_url,
     secret_key,
     switch,
@@ -189,6 +191,11 @@ TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
 LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)
 STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
+
+# Notices of the ends of runs.
+PUBLIC_URL = public_url(HOST, PORT)
+vars().update(email(sender=env.str("DEFAULT_FROM_EMAIL", "chamnet@localhost")))
+WEBHOOK_PRIVATE_ADDRESSES = switch("WEBHOOK_PRIVATE_ADDRESSES", False)
 
 # A program that prints the joules used so far ("12.3 J") or the power now ("4.5 W") of this machine.
 ENERGY_COMMAND = env.str("ENERGY_COMMAND", "")

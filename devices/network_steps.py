@@ -51,10 +51,11 @@ def _measured(step: ClaimedStep, row: NetworkMeasurement) -> tuple[list[float], 
         if not meters:
             raise StepFailedError(
                 "This machine has no energy meter that can be read: no RAPL, no Nvidia GPU, and "
-                "ENERGY_COMMAND names no reading program. Import measurements from CSV instead."
+                "ENERGY_COMMAND names no reading program. Import measurements from CSV instead.",
+                mendable=True,
             )
         try:
             found = measure_energy(call, meters[0], check=lambda: step.check(every_seconds=0))
         except MeterError as error:
-            raise StepFailedError(str(error)) from error
+            raise StepFailedError(str(error), mendable=True) from error
     return [1000.0 * joules / device.batch_size for joules in found.joules_a_call], found.facts()

@@ -32,6 +32,7 @@ class SearchConfig(AppConfig):
                 keeps="Every training that has finished is kept and can be used by the next predictor.",
                 can_stop_early=True,
                 given_up={"predictor.train": "search.steps.predictor.record_lost_training"},
+                begin_again="search.services.predictors.begin_again",
             )
         )
         register(
@@ -69,6 +70,7 @@ class SearchConfig(AppConfig):
                 name="probe",
                 steps={"probe.time": "search.steps.probe.time_steps"},
                 keeps="Nothing.",
+                notifies=False,
             )
         )
         register(
@@ -90,12 +92,14 @@ class SearchConfig(AppConfig):
                 },
                 keeps="The table, searches and models that were finished are kept.",
                 given_up={"study.trial": "search.steps.study.lose_trial"},
+                begin_again="search.services.studies.begin_again",
             )
         )
         register(
             RunKind(
                 name="quickstart",
                 steps={"quickstart.advance": "search.steps.quickstart.advance"},
+                begin_again="search.services.quickstart.begin_again",
                 keeps="The device, tables, predictors and models that were finished are kept.",
             )
         )

@@ -1,4 +1,5 @@
-"""Hints to other processes that rows have changed: new events to browsers, ready steps to workers.
+"""Hints to other processes that rows have changed: new events to browsers, ready steps and due
+notices to workers.
 
 A hint may be lost, doubled or late without harm: browsers and workers read the rows. So a broker that is
 away is logged and otherwise ignored; the sweep repeats what matters.
@@ -23,6 +24,7 @@ from devices.runs.models import Step
 logger = logging.getLogger(__name__)
 
 EXECUTE_STEP = "devices.runs.tasks.execute_step"
+SEND_NOTICE = "devices.runs.tasks.send_notice"
 
 
 def group_name(run_id: UUID | str) -> str:
@@ -51,6 +53,19 @@ def announce_steps(steps: Iterable[Step]) -> None:
             logger.warning("run %s: step %s was not announced: %s", step.run_id, step.name, error)
             continue
         Step.objects.filter(pk=step.pk).update(announced_at=timezone.now())
+
+
+def announce_notices(notice_ids: Iterable[UUID]) -> None:
+    """Tells the workers that notices are due."""
+    if not _broker_may_be_there():
+        return
+    for notice_id in notice_ids:
+        try:
+            current_app.send_task(
+                SEND_NOTICE, args=[str(notice_id)], queue=Step.Queue.LIGHT.value, retry=False, expires=60
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            logger.warning("notice %s was not announced: %s", notice_id, error)
 
 
 def _broker_may_be_there() -> bool:

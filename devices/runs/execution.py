@@ -32,8 +32,9 @@ def execute(step_id: int) -> bool:
         logger.warning("run %s: step %s was taken over by another worker", claimed.run.pk, claimed.name)
     except RunCancelledError:
         logger.info("run %s: step %s ends, the run is cancelled", claimed.run.pk, claimed.name)
+        claimed.release()
     except StepFailedError as error:
-        _settle(claimed, str(error))
+        _settle(claimed, str(error), mendable=error.mendable)
     except Exception as error:
         logger.exception("run %s: step %s failed", claimed.run.pk, claimed.name)
         _try_again_or_settle(claimed, error)
@@ -48,10 +49,13 @@ def sweep() -> int:
     touched = 0
     for step in Step.objects.expired().select_related("run"):
         claimed = ClaimedStep(step, cast("UUID", step.token))  # what is leased has a token
-        if step.run.is_final:
+        if step.run.status == Run.Status.SUCCEEDED:
             step.delete()
+        elif step.run.is_final:
+            claimed.release()
         elif step.attempts >= settings.STEP_ATTEMPTS:
-            _settle(claimed, f"The worker was lost {step.attempts} times while doing “{step.name}”.")
+            reason = f"The worker was lost {step.attempts} times while doing “{step.name}”."
+            _settle(claimed, reason, mendable=True)
         else:
             claimed.release_after_loss()
             announce_steps([step])
@@ -74,23 +78,27 @@ def _try_again_or_settle(claimed: ClaimedStep, error: Exception) -> None:
             writer.event("log", {"level": "error", "text": traceback.format_exc(limit=-8)})
     except LeaseLostError:
         return
+    except RunCancelledError:
+        claimed.release()
+        return
     if claimed.step.attempts < settings.STEP_ATTEMPTS:
         claimed.release_after_loss()
         announce_steps([claimed.step])
     else:
-        _settle(
-            claimed, f"“{claimed.name}” failed {claimed.step.attempts} times: {type(error).__name__}: {error}"
-        )
+        times = f"“{claimed.name}” failed {claimed.step.attempts} times"
+        _settle(claimed, f"{times}: {type(error).__name__}: {error}", mendable=True)
 
 
-def _settle(claimed: ClaimedStep, reason: str) -> None:
+def _settle(claimed: ClaimedStep, reason: str, *, mendable: bool) -> None:
     """Ends a step that failed for good: by its kind's last resort, or by failing the run."""
     last_resort = registry.kind(claimed.run.kind).last_resort(claimed.kind)
     try:
-        with claimed.commit() as writer:
-            if last_resort is not None and writer.run.status != Run.Status.CANCELLED:
+        with claimed.commit(Step.Status.DONE if last_resort else Step.Status.FAILED) as writer:
+            if last_resort is not None:
                 last_resort(writer, claimed, reason)
             else:
-                writer.fail(reason)
+                writer.fail(reason, mendable=mendable)
     except LeaseLostError:
         logger.warning("run %s: step %s was settled elsewhere", claimed.run.pk, claimed.name)
+    except RunCancelledError:
+        claimed.release()

@@ -27,6 +27,9 @@ class RunKind:
     can_stop_early: whether ending early leaves something usable.
     given_up: step kind -> dotted path of a function (RunWriter, ClaimedStep, reason) called in place of
         failing the whole run when a step of that kind failed for good.
+    begin_again: dotted path of a function (RunWriter) called when such a run is tried again, before its steps
+        that failed are made ready: it mends what they build on and adds what has to be done besides.
+    notifies: whether its end is worth a notice.
     """
 
     name: str
@@ -34,6 +37,8 @@ class RunKind:
     keeps: str
     can_stop_early: bool = False
     given_up: Mapping[str, str] = field(default_factory=dict)
+    begin_again: str = ""
+    notifies: bool = True
 
     def handler(self, step_kind: str) -> Callable[[ClaimedStep], None]:
         """Imports and returns the function for `step_kind`. Raises KeyError for an unknown one."""
@@ -44,6 +49,11 @@ class RunKind:
         """The function that settles a step that failed for good without failing its run, if there is one."""
         path = self.given_up.get(step_kind)
         return import_string(path) if path else None
+
+    def prepare_again(self, writer: RunWriter) -> None:
+        """Calls `begin_again`, if there is one."""
+        if self.begin_again:
+            import_string(self.begin_again)(writer)
 
 
 _kinds: dict[str, RunKind] = {}

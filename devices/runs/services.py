@@ -1,9 +1,14 @@
-"""What a person can do to a run, and how one begins."""
+"""What a person can do to a run, and how one begins.
+
+Actions return whether they changed anything: of two people at once one comes second.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from django.db import transaction
 
 from devices.runs.models import Run
 from devices.runs.writing import writing
@@ -28,26 +33,53 @@ def start_run(
     return writer.run
 
 
-def pause(run: Run) -> None:
+def pause(run: Run) -> bool:
     """Lets steps in progress end (trainings to their next epoch) and starts no others until `resume`."""
     with writing(run.pk) as writer:
-        writer.pause()
+        return writer.pause()
 
 
-def resume(run: Run) -> None:
+def resume(run: Run) -> bool:
     with writing(run.pk) as writer:
-        writer.resume()
+        return writer.resume()
 
 
-def cancel(run: Run) -> None:
-    """Ends the run for good, and the runs it started. What they finished is kept."""
+def cancel(run: Run) -> bool:
+    """Ends the run, and the runs it started. What they finished is kept."""
     with writing(run.pk) as writer:
-        writer.cancel()
+        cancelled = writer.cancel()
     for child in run.children.unfinished():
         cancel(child)
+    return cancelled
 
 
-def stop_early(run: Run) -> None:
+def stop_early(run: Run) -> bool:
     """Asks the run to end with what it has, for kinds where that leaves something usable."""
     with writing(run.pk) as writer:
-        writer.request_stop()
+        return writer.request_stop()
+
+
+@transaction.atomic
+def retry(run: Run) -> bool:
+    """Makes a failed or cancelled run go on, with the runs it started that did not end well.
+
+    A run that failed together with the one that started it is tried again through that one.
+    """
+    while run.parent is not None and run.parent.can_retry:
+        run = run.parent
+    return _begin_again(run)
+
+
+def _begin_again(run: Run) -> bool:
+    """Children first: locks go from child to parent, and a parent must not find them as they ended."""
+    if not run.can_retry:
+        return False
+    for child in run.children.filter(status__in=Run.RETRIABLE).order_by("pk"):
+        _begin_again(child)
+    with writing(run.pk) as writer:
+        return writer.retry()
+
+
+def notify(run: Run, when: str) -> None:
+    """Sets when the end of this run is told; empty for what its owner has set for all."""
+    Run.objects.filter(pk=run.pk).update(notify=when)

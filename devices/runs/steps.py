@@ -23,11 +23,18 @@ class LeaseLostError(Exception):
 
 
 class RunCancelledError(Exception):
-    """The run was cancelled while the step was at work."""
+    """The run was cancelled while the step was at work; nothing of it is written any more."""
 
 
 class StepFailedError(Exception):
-    """The step cannot succeed, however often it is tried. The message is a sentence for a person."""
+    """The step cannot succeed, however often it is tried. The message is a sentence for a person.
+
+    `mendable` where a person can change that without other settings, so that trying again makes sense.
+    """
+
+    def __init__(self, reason: str, *, mendable: bool = False) -> None:
+        super().__init__(reason)
+        self.mendable = mendable
 
 
 class ClaimedStep:
@@ -58,27 +65,33 @@ class ClaimedStep:
 
     @contextmanager
     def report(self) -> Iterator[RunWriter]:
-        """Writes events and progress in mid-step. Raises LeaseLostError when the step is no longer ours."""
-        with writing(self.run.pk) as writer:
-            if not self._mine().update(lease_expires_at=_lease_end()):
-                raise LeaseLostError(self.name)
+        """Writes events and progress in mid-step. Raises LeaseLostError or RunCancelledError as `commit`."""
+        with self._writing(lease_expires_at=_lease_end()) as writer:
             yield writer
-        self.run = writer.run
 
     @contextmanager
-    def commit(self) -> Iterator[RunWriter]:
+    def commit(self, status: Step.Status = Step.Status.DONE) -> Iterator[RunWriter]:
         """Ends the step: results, events and next steps written inside land in one transaction with it.
 
-        Raises LeaseLostError, writing nothing, when the lease was lost.
+        Raises LeaseLostError when the lease was lost and RunCancelledError when the run was cancelled,
+        writing nothing.
         """
+        with self._writing(status=status, token=None, lease_expires_at=None) as writer:
+            yield writer
+
+    @contextmanager
+    def _writing(self, **changes: Any) -> Iterator[RunWriter]:
+        """Writing to the run together with changes of the step."""
         with writing(self.run.pk) as writer:
-            if not self._mine().update(status=Step.Status.DONE, token=None, lease_expires_at=None):
+            if not self._mine().update(**changes):
                 raise LeaseLostError(self.name)
+            if writer.run.status == Run.Status.CANCELLED:
+                raise RunCancelledError(self.name)
             yield writer
         self.run = writer.run
 
     def release(self) -> None:
-        """Gives the step back untried, as when its run is paused."""
+        """Gives the step back untried, as when its run is paused or cancelled."""
         self._mine().update(
             status=Step.Status.READY,
             token=None,

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from devices.runs import execution
+from devices.runs.notices import sending
 
 
 @shared_task
@@ -18,3 +19,10 @@ def execute_step(step_id: int) -> None:
 def sweep() -> None:
     close_old_connections()
     execution.sweep()
+    sending.sweep()
+
+
+@shared_task
+def send_notice(notice_id: str) -> None:
+    close_old_connections()
+    sending.send(notice_id)

@@ -11,36 +11,50 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from devices.runs import services
+from devices.runs.forms import RunNoticeForm
 from devices.runs.models import Run
 from devices.runs.queries import log_lines
 
-ACTIONS: dict[str, tuple[Callable[[Run], None], str]] = {
+ACTIONS: dict[str, tuple[Callable[[Run], bool], str]] = {
     "pause": (services.pause, "Paused. What is at work now ends first."),
     "resume": (services.resume, "Resumed."),
     "cancel": (services.cancel, "Cancelled."),
     "stop": (services.stop_early, "It will end with what it has."),
+    "retry": (services.retry, "Trying again, from what was finished."),
 }
 
 
 @require_POST
 def act(request: HttpRequest, run_id: UUID, action: str) -> HttpResponse:
-    """Pause, resume, cancel or stop early; then back to where the person was."""
-    run = get_object_or_404(Run.objects.owned_by(request.user), pk=run_id)
+    """Pause, resume, cancel, stop early or try again; then back to where the person was."""
+    run = _run(request, run_id)
     if action not in ACTIONS:
         raise Http404
-    if run.is_final:
-        messages.info(request, f"“{run.title}” is already over.")
-    else:
-        service, said = ACTIONS[action]
-        service(run)
+    service, said = ACTIONS[action]
+    if service(run):
         messages.success(request, said)
+    else:
+        run.refresh_from_db()
+        messages.info(request, f"Nothing was changed: “{run.title}” is {run.get_status_display().lower()}.")
+    return redirect("run", run_id=run.pk)
+
+
+@require_POST
+def notify(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Sets when the end of this run is told."""
+    run = _run(request, run_id)
+    form = RunNoticeForm(request.POST, run=run)
+    if not form.is_valid():
+        raise Http404
+    services.notify(run, form.cleaned_data["notify"])
+    messages.success(request, "The notice of this run's end is set.")
     return redirect("run", run_id=run.pk)
 
 
 @require_GET
 def log(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """The run's history as a text file."""
-    run = get_object_or_404(Run.objects.owned_by(request.user), pk=run_id)
+    run = _run(request, run_id)
     response = HttpResponse("\n".join([*log_lines(run), ""]), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="run-{run.pk}.log"'
     return response
@@ -60,3 +74,8 @@ def run_state(run: Run) -> dict[str, object]:
         "seq": run.last_seq,
         "socket": f"/ws/runs/{run.pk}/",
     }
+
+
+def _run(request: HttpRequest, run_id: UUID) -> Run:
+    found: Run = get_object_or_404(Run.objects.owned_by(request.user).select_related("parent"), pk=run_id)
+    return found

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from devices.runs import registry
 from devices.runs.announce import announce_steps, nudge_watchers
 from devices.runs.models import Event, Run, Step
+from devices.runs.notices.owing import owe_notices
 
 
 class RunWriter:
@@ -47,15 +49,37 @@ class RunWriter:
             self.run.message = message[:300]
         self.event("progress", {"done": self.run.done, "total": self.run.total, "message": self.run.message})
 
-    def then(self, kind: str, name: str, queue: str, payload: Mapping[str, Any] | None = None) -> None:
-        """Adds a step unless the run has one of that name or is over."""
-        if self.run.is_final:
+    def then(
+        self,
+        kind: str,
+        name: str,
+        queue: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Adds a step unless the run has one of that name, which is done once more where `again` says so.
+
+        Of a run that succeeded nothing more is done; of one that failed or was cancelled, when it is tried
+        again.
+        """
+        if self.run.status == Run.Status.SUCCEEDED:
             return
         step, created = Step.objects.get_or_create(
             run=self.run, name=name, defaults={"kind": kind, "queue": queue, "payload": dict(payload or {})}
         )
         if created:
             self._steps.append(step)
+        elif again:
+            self.redo(self.run.steps.filter(pk=step.pk))
+
+    def redo(self, steps: QuerySet[Step]) -> None:
+        """Makes steps of this run ready once more, with all their attempts."""
+        found = list(steps)
+        Step.objects.filter(pk__in=[step.pk for step in found]).update(
+            status=Step.Status.READY, token=None, lease_expires_at=None, announced_at=None, attempts=0
+        )
+        self._steps.extend(found)
 
     def start(self) -> None:
         """queued -> running, when a worker first touches the run."""
@@ -65,33 +89,62 @@ class RunWriter:
             self._pace_from(now)
             self._to(Run.Status.RUNNING)
 
-    def pause(self) -> None:
-        if self.run.status in Run.ACTIVE:
-            self._to(Run.Status.PAUSED)
+    def pause(self) -> bool:
+        """queued | running -> paused. False from any other status, as with all that follow."""
+        if self.run.status not in Run.ACTIVE:
+            return False
+        self._to(Run.Status.PAUSED)
+        return True
 
-    def resume(self) -> None:
-        if self.run.status == Run.Status.PAUSED:
-            self._pace_from(timezone.now())
-            self._to(Run.Status.RUNNING if self.run.started_at else Run.Status.QUEUED)
-            self._steps.extend(self.run.steps.filter(status=Step.Status.READY))
+    def resume(self) -> bool:
+        """paused -> running, or queued where no worker had touched it."""
+        if self.run.status != Run.Status.PAUSED:
+            return False
+        self._pace_from(timezone.now())
+        self._to(Run.Status.RUNNING if self.run.started_at else Run.Status.QUEUED)
+        self._announce_ready()
+        return True
 
-    def request_stop(self) -> None:
+    def request_stop(self) -> bool:
         """Asks the run to end early with what it has."""
-        if self.run.can_stop_early:
-            self.run.stop_requested = True
-            self.event("stop-requested")
+        if not self.run.can_stop_early:
+            return False
+        self.run.stop_requested = True
+        self.event("stop-requested")
+        return True
 
     def succeed(self, message: str = "") -> None:
         self.run.message = message[:300]
         self._finish(Run.Status.SUCCEEDED)
 
-    def fail(self, reason: str) -> None:
-        """Ends the run as failed. `reason` is one sentence that says what to do."""
-        self.run.reason = reason
-        self._finish(Run.Status.FAILED)
+    def fail(self, reason: str, *, mendable: bool = False) -> None:
+        """Ends the run as failed. `reason` is one sentence that says what to do.
 
-    def cancel(self) -> None:
-        self._finish(Run.Status.CANCELLED)
+        `mendable` when trying again with the same settings may help.
+        """
+        if not self.run.is_final:
+            self.run.reason = reason
+        self._finish(Run.Status.FAILED, mendable)
+
+    def fail_with(self, child: Run) -> None:
+        """Ends the run as failed because one that it began ended otherwise than well."""
+        reason = child.reason.rstrip(".") or "see its page"
+        self.fail(f"“{child.title}” ended as {child.status}: {reason}.", mendable=child.mendable)
+
+    def cancel(self) -> bool:
+        return self._finish(Run.Status.CANCELLED, mendable=True)
+
+    def retry(self) -> bool:
+        """failed | cancelled -> queued: goes on with everything finished, the steps that failed anew."""
+        if not self.run.can_retry:
+            return False
+        self.run.mendable, self.run.reason, self.run.message = False, "", "Trying again"
+        self.run.started_at = self.run.finished_at = None
+        self._to(Run.Status.QUEUED)
+        registry.kind(self.run.kind).prepare_again(self)
+        self.redo(self.run.steps.filter(status=Step.Status.FAILED))
+        self._announce_ready()
+        return True
 
     def flush(self) -> None:
         """Writes everything and arranges the hints for after the commit."""
@@ -103,13 +156,20 @@ class RunWriter:
         if steps and self.run.status in Run.ACTIVE:
             transaction.on_commit(lambda: announce_steps(steps))
 
-    def _finish(self, status: str) -> None:
+    def _finish(self, status: str, mendable: bool = False) -> bool:
         if self.run.is_final:
-            return
-        self.run.finished_at = timezone.now()
-        self.run.steps.filter(status=Step.Status.READY).delete()
+            return False
+        self.run.finished_at, self.run.mendable = timezone.now(), mendable
+        if status == Run.Status.SUCCEEDED:
+            self.run.steps.filter(status=Step.Status.READY).delete()
         self._to(status)
+        owe_notices(self.run)
         _tell_parent(self.run)
+        return True
+
+    def _announce_ready(self) -> None:
+        announced = [step.pk for step in self._steps]
+        self._steps.extend(self.run.steps.filter(status=Step.Status.READY).exclude(pk__in=announced))
 
     def _to(self, status: str) -> None:
         self.run.status = status
@@ -148,4 +208,5 @@ def _tell_parent(child: Run) -> None:
     step_kind = f"{parent.kind}.advance"
     if step_kind in registry.kind(parent.kind).steps:
         with writing(parent.pk) as writer:
-            writer.then(step_kind, f"advance:{child.pk}", Step.Queue.LIGHT, {"child": str(child.pk)})
+            name, payload = f"advance:{child.pk}", {"child": str(child.pk)}
+            writer.then(step_kind, name, Step.Queue.LIGHT, payload, again=True)

@@ -297,6 +297,26 @@ def record_training(writer: RunWriter, proposal: Proposal, result: dict[str, Any
     )
 
 
+def begin_again(writer: RunWriter) -> None:
+    """Has networks trained again whose training failed, where it was the fit that lacked them.
+
+    Samples that another build waits for as they are stay so.
+    """
+    predictor: Predictor = writer.run.predictor
+    unfitted = writer.run.steps.filter(name="predictor.fit", status=Step.Status.FAILED)
+    if not unfitted.exists():
+        return
+    elsewhere = Predictor.objects.filter(run__in=Run.objects.unfinished()).exclude(pk=predictor.pk)
+    failed = predictor.proposals.filter(sample__status=Sample.Status.FAILED)
+    failed = failed.exclude(sample__proposals__predictor__in=elsewhere)
+    names = [f"train:{index}" for index in failed.values_list("index", flat=True)]
+    if not names:
+        return
+    Sample.objects.filter(pk__in=failed.values("sample")).update(status=Sample.Status.WAITING, reason="")
+    writer.redo(writer.run.steps.filter(name__in=names))
+    unfitted.delete()  # it is added when the last of them has ended
+
+
 def go_on(writer: RunWriter, predictor: Predictor) -> None:
     """Adds whatever the build needs next. Called as the last thing of every step of a build."""
     statuses = list(predictor.proposals.order_by("index").values_list("sample__status", flat=True))

@@ -98,3 +98,8 @@ def stage_runs(quickstart: QuickStart) -> list[tuple[str, Run | None]]:
     return [
         (stage, getattr(quickstart, stage).run if getattr(quickstart, stage) else None) for stage in STAGES
     ]
+
+
+def begin_again(writer: RunWriter) -> None:
+    """Looks once more how far it is: the stage that failed, if one did, is tried again by then."""
+    writer.then("quickstart.advance", "advance:again", Step.Queue.LIGHT, again=True)

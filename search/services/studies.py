@@ -67,6 +67,20 @@ def start_study(
     )
 
 
+def begin_again(writer: RunWriter) -> None:
+    """Tries scaled networks out anew whose trials failed, where none is chosen yet, and goes on.
+
+    What the study began and did not end well is tried again by then.
+    """
+    study: Study = writer.run.study
+    lost = [] if study.models.exists() else list(study.baselines.exclude(reason=""))
+    for baseline in lost:
+        baseline.reason = ""
+        baseline.save(update_fields=["reason"])
+    writer.redo(writer.run.steps.filter(name__in=[f"study.trial:{one.index}" for one in lost]))
+    writer.then("study.advance", "advance:again", Step.Queue.LIGHT, again=True)
+
+
 def go_on(writer: RunWriter, study: Study) -> None:
     """Begins whatever can begin next. Call it while holding the run; doing so twice changes nothing."""
     if writer.run.is_final:
@@ -115,8 +129,7 @@ def _ended_well(writer: RunWriter, run: Run) -> bool:
     if run.status == Run.Status.SUCCEEDED:
         return True
     if run.is_final:
-        reason = run.reason.rstrip(".") or "see its page"
-        writer.fail(f"“{run.title}” ended as {run.status}: {reason}.")
+        writer.fail_with(run)
     return False
 
 
@@ -233,7 +246,7 @@ def _begin_models(writer: RunWriter, study: Study) -> None:
             tried = study.baselines.filter(limited_ms__lte=entry.limit_ms).exclude(accuracy=None)
             entry.baseline = tried.order_by("-accuracy", "-latency_ms").first()
         if entry.network is None:
-            writer.fail(f"All trials of scaled networks within {entry.limit_ms:g} ms failed.")
+            writer.fail(f"All trials of scaled networks within {entry.limit_ms:g} ms failed.", mendable=True)
             return
         entry.save(update_fields=["candidate", "baseline"])
         if entry.network not in networks:
@@ -266,7 +279,10 @@ def _finish(writer: RunWriter, study: Study, models: Sequence[TrainedModel]) -> 
     study.save(update_fields=["result"])
     if any(not row["searched"]["n"] or not row["scaled"]["n"] for row in study.result):
         reason = failed[0].run.reason.rstrip(".") or failed[0].run.status
-        writer.fail(f"{len(failed)} of {len(models)} trainings did not succeed. The first: {reason}.")
+        writer.fail(
+            f"{len(failed)} of {len(models)} trainings did not succeed. The first: {reason}.",
+            mendable=any(model.run.mendable for model in failed),
+        )
         return
     writer.progress(done=writer.run.total)
     beyond = sum(row["reading"] == "better" for row in study.result)

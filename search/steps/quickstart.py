@@ -13,9 +13,10 @@ def advance(step: ClaimedStep) -> None:
     quickstart: QuickStart = step.run.quickstart
     runs = [run for _, run in stage_runs(quickstart) if run is not None]
     with step.commit() as writer:
+        if runs and not runs[-1].is_final:
+            return  # its end makes this one go on
         if runs and runs[-1].status != Run.Status.SUCCEEDED:
-            reason = runs[-1].reason.rstrip(".") or "see its page"
-            writer.fail(f"“{runs[-1].title}” ended as {runs[-1].status}: {reason}.")
+            writer.fail_with(runs[-1])
         elif len(runs) == len(STAGES):
             writer.progress(done=len(STAGES))
             writer.succeed("The file is verified and ready to download.")

@@ -62,7 +62,7 @@ def _record(writer: RunWriter, baseline: Baseline) -> None:
     baseline.save(update_fields=["accuracy", "reason"])
     writer.event("trial", {"index": baseline.index, "accuracy": baseline.accuracy})
     name = f"study.advance:trial:{baseline.index}"
-    writer.then("study.advance", name, Step.Queue.LIGHT)
+    writer.then("study.advance", name, Step.Queue.LIGHT, again=True)
 
 
 def _study(step: ClaimedStep) -> Study:

@@ -46,7 +46,7 @@ def _time_here(step: ClaimedStep, timing: ModelTiming, file: ModelFile) -> None:
                 on_wait=step.check,
             )
         except VerificationError as error:
-            raise StepFailedError(str(error)) from error
+            raise StepFailedError(str(error), mendable=True) from error
     with step.commit() as writer:
         _end(writer, timing, whole, min(alone))
 

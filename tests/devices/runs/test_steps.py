@@ -14,6 +14,7 @@ from devices.runs.execution import execute, release_all, sweep
 from devices.runs.models import Run, Step
 from devices.runs.services import cancel, pause, resume
 from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, claim
+from devices.runs.writing import writing
 
 pytestmark = pytest.mark.django_db
 Begin = Callable[..., Run]
@@ -92,12 +93,13 @@ def test_a_cancelled_run_stops_the_step_at_work_and_is_final(begin: Begin) -> No
     cancel(run)
     with pytest.raises(RunCancelledError):
         step.check(every_seconds=0)
-    with step.commit() as writer:
-        writer.then("toy.count", "more", Step.Queue.LIGHT)
+    with pytest.raises(RunCancelledError), step.report() as writer:
+        writer.event("never")
+    with pytest.raises(RunCancelledError), step.commit() as writer:
         writer.succeed()
     run.refresh_from_db()
     assert run.status == Run.Status.CANCELLED
-    assert not run.steps.filter(status=Step.Status.READY).exists()
+    assert not run.events.filter(kind="never").exists()
 
 
 def test_a_worker_lost_again_and_again_fails_the_run_with_a_sentence(begin: Begin, settings) -> None:
@@ -173,9 +175,22 @@ def test_the_sweep_announces_what_was_forgotten_and_leaves_the_rest(
     assert announced == [forgotten.steps.get().pk]
 
 
-def test_an_expired_step_of_a_finished_run_is_dropped(begin: Begin) -> None:
+def test_an_expired_step_of_a_cancelled_run_waits_untried_for_another_try(begin: Begin) -> None:
     run = begin()
     lose(claimed(run))
     cancel(run)
+    sweep()
+    step = run.steps.get()
+    assert (step.status, step.attempts) == (Step.Status.READY, 0)
+    assert claim(step.pk) is None
+
+
+def test_what_a_succeeded_run_left_over_is_dropped(begin: Begin) -> None:
+    run = begin()
+    step = claimed(run)
+    with writing(run.pk) as writer:
+        writer.then("toy.count", "more", Step.Queue.LIGHT)
+        writer.succeed()
+    lose(step)
     sweep()
     assert not run.steps.exists()

@@ -17,6 +17,7 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from devices.runs.addresses import address
 from devices.runs.execution import release_all
 from devices.runs.supervisor import Child, Supervisor
 
@@ -63,12 +64,6 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
-
-
-def address(host: str, port: int) -> str:
-    """What to type into a browser on this machine: "every interface" is no address."""
-    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104  (compared, not bound)
-    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def _lock() -> IO[str]:

@@ -3,15 +3,21 @@
 A `Run` is what a person started. Its life:
 
     queued -> running <-> paused -> succeeded | failed | cancelled
+      ^                                           |        |
+      +-------------------------------------------+--------+  tried again, where it is `mendable`
 
-`succeeded`, `failed` and `cancelled` are final. Every change of status is a compare-and-swap in
-`devices.runs.services`; nothing else writes `status`.
+`succeeded`, `failed` and `cancelled` are final: no worker takes a step of such a run. Only a person makes a
+failed or cancelled one begin again, with everything it had finished. Every change of status is made by a
+`RunWriter` that holds the run's row, and only from a status that leads there; nothing else writes `status`.
 
 A `Step` is one idempotent piece of a run that a worker claims with a lease:
 
-    ready -> leased -> done
-      ^        |
-      +--------+  the lease expired, or the worker gave the step back
+    ready -> leased -> done | failed
+      ^        |              |
+      +--------+              |  the lease expired, or the worker gave the step back
+      +-----------------------+  its run is tried again
+
+A run that fails or is cancelled keeps its ready steps, which nobody takes until it is tried again.
 
 The rows are the truth. A broker message is only a hint that a step is ready, so a lost message costs
 time, never work, and a doubled one finds nothing left to claim.
@@ -32,6 +38,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices.runs import registry
+from devices.runs.models.notices import When
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -52,6 +59,7 @@ class Run(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     FINAL: ClassVar[frozenset[str]] = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+    RETRIABLE: ClassVar[frozenset[str]] = frozenset({Status.FAILED, Status.CANCELLED})
     ACTIVE: ClassVar[frozenset[str]] = frozenset({Status.QUEUED, Status.RUNNING})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -62,6 +70,16 @@ class Run(models.Model):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     message = models.CharField(max_length=300, default="", help_text="What is happening now.")
     reason = models.TextField(default="", help_text="Why it failed, in one sentence.")
+    mendable = models.BooleanField(
+        default=False, help_text="Failed or cancelled, and trying again may help: nothing in it forbids that."
+    )
+    notify = models.CharField(
+        max_length=8,
+        choices=When.choices,
+        default="",
+        blank=True,
+        help_text="When its end is told; empty: as its owner has set it.",
+    )
     stop_requested = models.BooleanField(default=False, help_text="End early with what is there.")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(null=True, help_text="Empty while the amount of work is unknown.")
@@ -76,7 +94,12 @@ class Run(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["owner", "-created_at"]), models.Index(fields=["status"])]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["owner", "kind", "-created_at"]),
+            models.Index(fields=["owner", "status", "-finished_at"]),
+            models.Index(fields=["status"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.title} ({self.get_status_display()})"
@@ -98,6 +121,18 @@ class Run(models.Model):
         return (
             registry.kind(self.kind).can_stop_early and self.status in self.ACTIVE and not self.stop_requested
         )
+
+    @property
+    def can_retry(self) -> bool:
+        return self.mendable and self.status in self.RETRIABLE
+
+    @property
+    def form_url(self) -> str:
+        """The form that begins such a run, filled in with this one's settings; empty where there is none.
+
+        What a run works on is its attribute named like its kind.
+        """
+        return str(getattr(getattr(self, self.kind, None), "form_url", ""))
 
     @property
     def seconds(self) -> float | None:
@@ -136,6 +171,7 @@ class Step(models.Model):
         READY = "ready"
         LEASED = "leased"
         DONE = "done"
+        FAILED = "failed"
 
     class Queue(models.TextChoices):
         TRAIN = "train"

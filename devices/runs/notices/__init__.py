@@ -1,0 +1,1 @@
+"""Telling people elsewhere that a run has ended: by e-mail and by webhook."""

@@ -1,0 +1,60 @@
+"""The account page about notices."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from devices.runs.forms import NoticeForm
+from devices.runs.models import Notice
+from devices.runs.notices.owing import preferences_of, send_test
+from devices.runs.notices.webhook import SIGNATURE
+
+SHOWN = 20
+NEW_SECRET = "new_webhook_secret"  # noqa: S105  (a key of the session, until it was shown)
+
+
+@require_http_methods(["GET", "POST"])
+def notices(request: HttpRequest) -> HttpResponse:
+    """Settings of notices, and what became of the last ones."""
+    chosen = preferences_of(request.user)
+    had_webhook = bool(chosen.webhook_url)
+    form = NoticeForm(request.POST or None, instance=chosen)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        if chosen.webhook_url and not had_webhook:
+            request.session[NEW_SECRET] = chosen.webhook_secret
+        messages.success(request, "Your notices are set.")
+        return redirect("notices")
+    saved = preferences_of(request.user)
+    context = {
+        "form": form,
+        "email_is_set_up": settings.EMAIL_IS_SET_UP,
+        "targets": saved.targets,
+        "webhook_url": saved.webhook_url,
+        "new_secret": request.session.pop(NEW_SECRET, None),
+        "signature": SIGNATURE,
+        "notices": Notice.objects.filter(owner=saved.owner_id).select_related("run")[:SHOWN],
+    }
+    return render(request, "accounts/notices.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def secret_new(request: HttpRequest) -> HttpResponse:
+    """Replaces the secret; the page shown next is the only one that has its text."""
+    chosen = preferences_of(request.user)
+    request.session[NEW_SECRET] = chosen.replace_secret()
+    return redirect("notices")
+
+
+@require_POST
+def test(request: HttpRequest) -> HttpResponse:
+    """Sends a notice of nothing to every place that is set."""
+    if send_test(preferences_of(request.user)):
+        messages.success(request, "A test is on its way. Reload this page to see what became of it.")
+    else:
+        messages.error(request, "There is nowhere to send it: set an e-mail address or a webhook first.")
+    return redirect("notices")
