@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import costs, datasets, models, overview, predictors, recipes, searches, studies, tables
+from search.views import (
+    costs,
+    datasets,
+    models,
+    overview,
+    predictors,
+    recipes,
+    searches,
+    settings,
+    studies,
+    tables,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -48,6 +59,7 @@ urlpatterns = [
     path("recipes/", recipes.recipe_list, name="recipes"),
     path("recipes/new/", recipes.recipe_new, name="recipe-new"),
     path("recipes/<slug:recipe_id>/", recipes.recipe_page, name="recipe"),
+    path("settings/<slug:kind>/<uuid:object_id>.json", settings.settings_file, name="settings-file"),
     path("models/", models.model_list, name="models"),
     path("models/<uuid:model_id>/", models.model_page, name="model"),
     path("models/<uuid:model_id>/files/<slug:file_format>/", models.model_file, name="model-file"),

@@ -71,6 +71,13 @@ class LatencyTable(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("table", args=[self.pk])
 
+    @property
+    def form_url(self) -> str:
+        """The form that begins another with these settings; empty for one that nobody here measured."""
+        if not self.space_id or self.source not in (self.Source.WORKER, self.Source.AGENT):
+            return ""
+        return f"{reverse('device', args=[self.device_id])}?like={self.pk}#measure-title"
+
     def load(self) -> OperatorTable:
         """The measurements with their calibration, ready for look-ups."""
         calibration = Calibration.from_json(self.calibration) if self.calibration else None

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import URLValidator
 
-from devices.runs.models import NoticeSettings, Run, When
+from devices.runs.models import NoticeSettings, When
 
 
 class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -51,7 +51,4 @@ class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 class RunNoticeForm(forms.Form):
     """When the end of one run is told."""
 
-    notify = forms.ChoiceField(choices=[("", "as in your settings"), *When.choices], required=False)
-
-    def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"notify": run.notify}, **kwargs)
+    notify = forms.ChoiceField(required=False, choices=[("", ""), *When.choices])

@@ -43,7 +43,7 @@ def act(request: HttpRequest, run_id: UUID, action: str) -> HttpResponse:
 def notify(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Sets when the end of this run is told."""
     run = _run(request, run_id)
-    form = RunNoticeForm(request.POST, run=run)
+    form = RunNoticeForm(request.POST)
     if not form.is_valid():
         raise Http404
     services.notify(run, form.cleaned_data["notify"])

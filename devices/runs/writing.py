@@ -160,10 +160,10 @@ class RunWriter:
         if self.run.is_final:
             return False
         self.run.finished_at, self.run.mendable = timezone.now(), mendable
-        if status == Run.Status.SUCCEEDED:
-            self.run.steps.filter(status=Step.Status.READY).delete()
         self._to(status)
         owe_notices(self.run)
+        if status == Run.Status.SUCCEEDED:
+            self.run.steps.filter(status=Step.Status.READY).delete()
         _tell_parent(self.run)
         return True
 

@@ -76,12 +76,12 @@ def _other_space(one: LatencyTable | CostPredictor, space: SearchSpace) -> str:
 class BaseLimitRows(forms.BaseFormSet):  # type: ignore[type-arg]  # generic in the stubs only
     """Rows of further limits; those left empty do not count."""
 
-    def __init__(self, data: Any, *, owner: Any) -> None:
+    def __init__(self, data: Any, *, owner: Any, initial: Any = None) -> None:
         known: dict[str, LatencyTable | CostPredictor] = {
             f"table:{one.pk}": one for one in usable_tables(owner)
         }
         known |= {f"cost:{one.pk}": one for one in usable_costs(owner)}
-        super().__init__(data, prefix="limits", form_kwargs={"choices": known})
+        super().__init__(data, prefix="limits", initial=initial, form_kwargs={"choices": known})
 
     @property
     def filled(self) -> list[LimitForm]:
@@ -167,7 +167,9 @@ class SearchForm(forms.Form):
             field.initial, field.empty_label = rows[0].pk, None
         cast("LatencySourceField", self.fields["table"]).offer(usable_tables(owner), usable_timings(owner))
         self.limits: BaseLimitRows = LimitRows(
-            _with_management(self.data) if self.is_bound else None, owner=owner
+            _with_management(self.data) if self.is_bound else None,
+            owner=owner,
+            initial=self.initial.get("limits"),
         )
 
     def is_valid(self) -> bool:

@@ -82,6 +82,11 @@ class ImageSet(models.Model):
         return reverse("dataset", args=[self.pk])
 
     @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings; empty for a built-in set."""
+        return f"{reverse('dataset-new')}?like={self.pk}" if self.source != self.Source.BUILT_IN else ""
+
+    @property
     def place(self) -> Path:
         """Where the images are, once they are taken in."""
         return Path(settings.DATASET_ROOT) / str(self.facts["checksum"] if self.facts else self.pk)

@@ -137,6 +137,13 @@ class Predictor(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("predictor", args=[self.pk])
 
+    @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings; empty for one that no build made."""
+        if self.origin != self.Origin.BUILT:
+            return ""
+        return f"{reverse('predictor-new')}?like={self.pk}"
+
 
 class Proposal(models.Model):
     """What the sampler asked for, and why."""
@@ -233,6 +240,11 @@ class CostPredictor(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("cost", args=[self.pk])
+
+    @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings; empty for an imported one."""
+        return f"{reverse('cost-new', args=[self.device_id])}?like={self.pk}" if self.budget else ""
 
     @property
     def unit(self) -> str:

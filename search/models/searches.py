@@ -78,6 +78,11 @@ class Search(models.Model):
         return reverse("search", args=[self.pk])
 
     @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings."""
+        return f"{reverse('search-new')}?like={self.pk}"
+
+    @property
     def latency_source(self) -> LatencyTable | CostPredictor:
         """What predicts the latency that is limited first."""
         found = self.table or self.timing

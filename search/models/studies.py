@@ -55,6 +55,11 @@ class Study(models.Model):
         return reverse("study", args=[self.pk])
 
     @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings."""
+        return f"{reverse('study-new')}?like={self.pk}"
+
+    @property
     def device(self) -> Device:
         return self.asked_table.device
 

@@ -65,6 +65,13 @@ class TrainedModel(models.Model):
         return reverse("model", args=[self.pk])
 
     @property
+    def form_url(self) -> str:
+        """The form that begins another, filled in with these settings; empty for a study's baseline."""
+        if self.candidate_id is None:
+            return ""
+        return f"{reverse('candidate', args=[self.candidate_id])}?like={self.pk}#train-title"
+
+    @property
     def network(self) -> Candidate | Baseline:
         """What was trained."""
         found = self.candidate or self.baseline

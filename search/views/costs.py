@@ -16,20 +16,20 @@ from devices.runs.views import run_state
 from search.forms.devices import CostImportForm, CostMeasureForm
 from search.models import CostPredictor
 from search.services.costs import import_costs, measure_costs
+from search.views.settings import beginning
 
 
 @require_http_methods(["GET", "POST"])
 def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """Two ways to a predictor: networks measured now, or a file of what was measured elsewhere."""
     device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
-    posted, imports = request.method == "POST", "budget" not in request.POST
     quantity = {"quantity": request.GET.get("quantity", CostPredictor.Quantity.ENERGY)}
-    measure = CostMeasureForm(
-        request.POST if posted and not imports else None, initial=quantity, owner=request.user
-    )
+    start = beginning(request, "cost", quantity)
+    imports = "budget" not in request.POST
+    measure = CostMeasureForm(None if imports else start.data, initial=start.initial, owner=request.user)
     form = CostImportForm(
-        request.POST if posted and imports else None,
-        request.FILES or None,
+        start.data if imports else None,
+        request.FILES or None if start.data else None,
         initial=quantity,
         auto_id="import_%s",
         owner=request.user,
@@ -41,7 +41,13 @@ def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
             return redirect(measure_costs(owner=request.user, device=device, **measure.cleaned_data))
         except ValueError as error:
             measure.add_error(None, str(error))
-    context = {"form": form, "measure_form": measure, "device": device, "meters": meters_of(device)}
+    context = {
+        "form": form,
+        "start": start,
+        "measure_form": measure,
+        "device": device,
+        "meters": meters_of(device),
+    }
     status = 422 if form.errors or measure.errors else 200
     return render(request, "search/cost_form.html", context, status=status)
 

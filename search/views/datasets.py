@@ -23,6 +23,7 @@ from search.models import ImageSet, Upload
 from search.services import datasets as services
 from search.services.datasets import CHUNK, UploadError
 from search.training import datasets
+from search.views.settings import beginning
 
 CLASSES_PER_PAGE = 50
 GAP = 2
@@ -42,11 +43,14 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def dataset_new(request: HttpRequest) -> HttpResponse:
-    form = DatasetForm(request.POST or None, request.FILES or None, owner=request.user)
+    start = beginning(request, "dataset")
+    files = request.FILES or None if start.data else None
+    form = DatasetForm(start.data, files, initial=start.initial, owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(services.start_import(owner=request.user, **form.cleaned_data))
     context = {
         "form": form,
+        "start": start,
         "uploads": Upload.objects.owned_by(request.user).filter(image_set=None),
         "limits": services.limits(),
         "state": {"chunk": CHUNK, "uploads": reverse("uploads")},

@@ -21,6 +21,7 @@ from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
 from search.services.probes import estimate, find_probe, how_right, start_probe
+from search.views.settings import beginning
 
 PROPOSALS_PER_PAGE = 50
 
@@ -35,11 +36,13 @@ def predictor_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def predictor_new(request: HttpRequest) -> HttpResponse:
-    form = PredictorForm(request.POST or None, initial=_continued(request), owner=request.user)
+    start = beginning(request, "predictor", _continued(request))
+    form = PredictorForm(start.data, initial=start.initial, owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_predictor(owner=request.user, **form.cleaned_data))
     context = {
         "form": form,
+        "start": start,
         "estimate": cost_sentence(),
         "state": {"address": reverse("predictor-estimate")},
     }

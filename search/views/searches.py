@@ -23,6 +23,7 @@ from search.queries import (
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
 from search.services.searches import keep_front_point, search_ranges, start_searches
+from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 
@@ -37,10 +38,11 @@ def search_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def search_new(request: HttpRequest) -> HttpResponse:
-    form = SearchForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
+    start = beginning(request, "search")
+    form = SearchForm(start.data, initial=start.initial, owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_searches(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "ranges": search_ranges(request.user)}
+    context = {"form": form, "start": start, "ranges": search_ranges(request.user)}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
 
@@ -161,16 +163,19 @@ def search_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
 
 @require_GET
 def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
-    return _candidate_page(request, _candidate(request, candidate_id), ModelForm(owner=request.user))
+    start = beginning(request, "model", {})
+    form = ModelForm(initial=start.initial, owner=request.user)
+    return _candidate_page(request, _candidate(request, candidate_id), form, start=start)
 
 
 @require_POST
 def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     """Begins the final training of a candidate."""
     candidate = _candidate(request, candidate_id)
-    form = ModelForm(request.POST, owner=request.user)
+    start = beginning(request, "model", {})
+    form = ModelForm(start.data, initial=start.initial, owner=request.user)
     if not form.is_valid():
-        return _candidate_page(request, candidate, form, status=422)
+        return _candidate_page(request, candidate, form, status=422 if form.is_bound else 200, start=start)
     return redirect(start_model(owner=request.user, network=candidate, **form.cleaned_data))
 
 
@@ -189,7 +194,7 @@ def candidate_state(candidate: Candidate) -> dict[str, Any]:
 
 
 def _candidate_page(
-    request: HttpRequest, candidate: Candidate, form: ModelForm, status: int = 200
+    request: HttpRequest, candidate: Candidate, form: ModelForm, status: int = 200, *, start: Beginning
 ) -> HttpResponse:
     architecture = candidate.architecture
     table = candidate.search.table.load() if candidate.search.table else None
@@ -218,6 +223,7 @@ def _candidate_page(
         "values": [(labels[name], value) for name, value in architecture.values.items()],
         "layers": layers,
         "train_form": form,
+        "start": start,
         "models": candidate.models.select_related("run", "recipe"),
         "state": finite(
             {

@@ -16,6 +16,7 @@ from search.forms.studies import StudyForm
 from search.models import Study, StudyEntry
 from search.services.searches import search_ranges
 from search.services.studies import start_study, summary
+from search.views.settings import beginning
 
 
 @require_GET
@@ -26,10 +27,11 @@ def study_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def study_new(request: HttpRequest) -> HttpResponse:
-    form = StudyForm(request.POST or None, initial=request.GET.dict(), owner=request.user)
+    start = beginning(request, "study")
+    form = StudyForm(start.data, initial=start.initial, owner=request.user)
     if request.method == "POST" and form.is_valid():
         return redirect(start_study(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "ranges": search_ranges(request.user)}
+    context = {"form": form, "start": start, "ranges": search_ranges(request.user)}
     return render(request, "search/study_form.html", context, status=422 if form.errors else 200)
 
 

@@ -18,20 +18,24 @@ from devices.views import NEW_TOKEN
 from search.forms.devices import TableForm
 from search.services.catalogue import measurable_spaces
 from search.services.tables import Way, build_table, complete_table, coverage_of
+from search.views.settings import Beginning, beginning
 
 
 @require_GET
 def device_page(request: HttpRequest, device_id: UUID) -> HttpResponse:
-    return _device_page(request, _device(request, device_id), TableForm(owner=request.user))
+    start = beginning(request, "table", {})
+    form = TableForm(initial=start.initial, owner=request.user)
+    return _device_page(request, _device(request, device_id), form, start=start)
 
 
 @require_POST
 def table_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """Begins the next version of a device's table."""
     device = _device(request, device_id)
-    form = TableForm(request.POST, owner=request.user)
+    start = beginning(request, "table", {})
+    form = TableForm(start.data, initial=start.initial, owner=request.user)
     if not form.is_valid():
-        return _device_page(request, device, form, status=422)
+        return _device_page(request, device, form, status=422 if form.is_bound else 200, start=start)
     try:
         table = build_table(device=device, space=form.cleaned_data["space"])
     except ValueError as error:
@@ -84,7 +88,9 @@ def _agent_command(request: HttpRequest, token: str) -> str:
     return f'python3 -c "{fetch}" && python3 chamnet-agent.pyz --server {server} --token {token}'
 
 
-def _device_page(request: HttpRequest, device: Device, form: TableForm, status: int = 200) -> HttpResponse:
+def _device_page(
+    request: HttpRequest, device: Device, form: TableForm, status: int = 200, *, start: Beginning
+) -> HttpResponse:
     tables = list(
         device.tables.select_related("run").defer("operator_keys", "networks", "network_samples_us")
     )
@@ -100,5 +106,6 @@ def _device_page(request: HttpRequest, device: Device, form: TableForm, status: 
         "program_sha256": hashlib.sha256(agent_program()).hexdigest(),
         "costs": device.cost_predictors.select_related("run", "space"),
         "table_form": form,
+        "start": start,
     }
     return render(request, "devices/detail.html", context, status=status)

@@ -75,26 +75,58 @@ export function showLeftNotice() {
   }
 }
 
+/** @returns {boolean} whether the person asked for the browser's notifications, here and in the browser */
+export function notifies() {
+  if (!("Notification" in window) || Notification.permission !== "granted") return false;
+  try {
+    return localStorage.getItem("notify") === "on";
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The browser's own notification, when the person allowed it and looks elsewhere.
+ * The browser's own notification, when the person asked for it and looks elsewhere.
  * @param {string} title
  * @param {string} body
  */
 export function notify(title, body) {
-  if (!("Notification" in window) || Notification.permission !== "granted" || !document.hidden) return;
-  new Notification(title, { body });
+  if (!document.hidden || !notifies()) return;
+  try {
+    new Notification(title, { body });
+  } catch {
+    // Some browsers notify from service workers only.
+  }
+}
+
+/** @param {boolean} wanted */
+function rememberNotify(wanted) {
+  try {
+    localStorage.setItem("notify", wanted ? "on" : "off");
+  } catch {
+    // Without storage nothing is remembered, and nothing is notified.
+  }
 }
 
 /**
- * A button that asks for leave to notify; it hides once there is nothing left to ask.
+ * A switch for notifications. Only a press asks the browser for leave; it hides where that was refused.
  * @param {HTMLElement} button
  */
 export function wireNotifyButton(button) {
-  const ask = "Notification" in window && Notification.permission === "default";
-  button.hidden = !ask;
+  const show = () => {
+    button.hidden = !("Notification" in window) || Notification.permission === "denied";
+    button.setAttribute("aria-pressed", String(notifies()));
+  };
+  show();
   button.addEventListener("click", async () => {
-    const answer = await Notification.requestPermission();
-    button.hidden = true;
-    toast(answer === "granted" ? "You will be notified when this ends." : "The browser was told not to notify.");
+    if (notifies()) {
+      rememberNotify(false);
+      toast("The browser will not notify you.");
+    } else {
+      const answer = await Notification.requestPermission();
+      rememberNotify(answer === "granted");
+      toast(answer === "granted" ? "You will be notified when this ends." : "The browser was told not to notify.");
+    }
+    show();
   });
 }

@@ -127,6 +127,14 @@ class Run(models.Model):
         return self.mendable and self.status in self.RETRIABLE
 
     @property
+    def notify_choices(self) -> list[tuple[str, str]]:
+        """What `notify` can be, in words."""
+        return [
+            ("", "as set for all runs"),
+            *((str(value), str(label).lower()) for value, label in When.choices),
+        ]
+
+    @property
     def form_url(self) -> str:
         """The form that begins such a run, filled in with this one's settings; empty where there is none.
 

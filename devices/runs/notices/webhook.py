@@ -125,6 +125,8 @@ def _connected(scheme: str, host: str, port: int, address: str) -> Iterator[http
         else:
             connection.sock = sock
         yield connection
+        if late.is_set():  # an answer that was cut off may look like a whole one
+            raise TimeoutError
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
             raise TimeoutError from error

@@ -11,6 +11,9 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from devices.runs import queries
+from devices.runs.models import Run
+
 register = template.Library()
 
 NO_VALUE = "–"
@@ -83,6 +86,12 @@ def ago(moment: datetime | None) -> str | SafeString:
         f"{moment:%Y-%m-%d %H:%M:%S %Z}",
         naturaltime(moment),
     )
+
+
+@register.simple_tag
+def log_tail(run: Run) -> list[queries.LogLine]:
+    """The last lines of a run's log."""
+    return queries.log_tail(run)
 
 
 @register.simple_tag(takes_context=True)

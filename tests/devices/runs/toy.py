@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from devices.runs.models import Step
+from devices.runs.models import Run, Step
 from devices.runs.registry import RunKind
 from devices.runs.steps import ClaimedStep, StepFailedError
 from devices.runs.writing import RunWriter
 
 HERE = "tests.devices.runs.toy"
+BROKEN = "Broken"
 KIND = RunKind(
     name="toy",
     steps={
@@ -16,6 +17,7 @@ KIND = RunKind(
         "toy.crash": f"{HERE}.crash",
         "toy.spared": f"{HERE}.crash",
         "toy.advance": f"{HERE}.advance",
+        "toy.fragile": f"{HERE}.hold_or_break",
     },
     keeps="Nothing.",
     can_stop_early=True,
@@ -37,6 +39,14 @@ def count(step: ClaimedStep) -> None:
             writer.succeed("Counted.")
 
 
+def hold_or_break(step: ClaimedStep) -> None:
+    """Breaks as long as its run is called broken."""
+    if step.run.title == BROKEN:
+        raise RuntimeError("it broke")
+    with step.commit() as writer:
+        writer.succeed("It held.")
+
+
 def refuse(step: ClaimedStep) -> None:
     raise StepFailedError("There is nothing to count. Give it a number.")
 
@@ -51,6 +61,11 @@ def spare(writer: RunWriter, step: ClaimedStep, reason: str) -> None:
 
 
 def advance(step: ClaimedStep) -> None:
+    """Ends as the child has ended."""
+    child = Run.objects.get(pk=step.payload["child"])
     with step.commit() as writer:
-        writer.event("advanced", {"child": step.payload["child"]})
-        writer.succeed()
+        writer.event("advanced", {"child": str(child.pk)})
+        if child.status == Run.Status.SUCCEEDED:
+            writer.succeed()
+        else:
+            writer.fail_with(child)
