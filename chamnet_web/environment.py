@@ -66,22 +66,21 @@ def redis_url() -> str:
     return text
 
 
-def email(sender: str) -> dict[str, Any]:
-    """Django's settings of e-mail for EMAIL_URL; with none of it, `EMAIL_IS_SET_UP` is False.
+def email() -> dict[str, Any]:
+    """Django's settings of the mail server that EMAIL_URL names; none where it is empty.
 
     Raises ImproperlyConfigured without repeating the address: it may hold a password.
     """
     text = str(env.str("EMAIL_URL", ""))
-    found: dict[str, Any] = {"EMAIL_IS_SET_UP": bool(text), "DEFAULT_FROM_EMAIL": sender, "EMAIL_TIMEOUT": 10}
-    if text:
-        try:
-            read = env.email_url_config(text)
-        except (ValueError, ImproperlyConfigured):
-            raise ImproperlyConfigured(
-                "EMAIL_URL is no mail server such as smtp+tls://user:password@mail.example.com:587."
-            ) from None
-        found |= {name: value for name, value in read.items() if value is not None}
-    return found
+    if not text:
+        return {}
+    try:
+        found = env.email_url_config(text)
+    except (ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(
+            "EMAIL_URL is no mail server such as smtp+tls://user:password@mail.example.com:587."
+        ) from None
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def public_url(host: str, port: int) -> str:

@@ -194,7 +194,11 @@ STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
 
 # Notices of the ends of runs.
 PUBLIC_URL = public_url(HOST, PORT)
-vars().update(email(sender=env.str("DEFAULT_FROM_EMAIL", "chamnet@localhost")))
+_mail_server = email()
+EMAIL_IS_SET_UP = bool(_mail_server)
+vars().update(_mail_server)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "chamnet@localhost")
+EMAIL_TIMEOUT = 10
 WEBHOOK_PRIVATE_ADDRESSES = switch("WEBHOOK_PRIVATE_ADDRESSES", False)
 
 # A program that prints the joules used so far ("12.3 J") or the power now ("4.5 W") of this machine.

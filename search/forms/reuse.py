@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -32,8 +32,8 @@ class Reusable:
     apart: fields that are no settings: files.
     """
 
-    form: type[forms.Form]
-    rows: Callable[[], QuerySet[Any]]
+    form: Callable[..., forms.Form]
+    rows: Callable[[], Any]
     settings: Callable[[Any], dict[str, Any]]
     about: Callable[[Any], dict[str, Chosen]] = field(default=lambda row: {})
     formset: str = ""
@@ -46,7 +46,7 @@ class Reusable:
             if name == self.formset:
                 found += [(f"Limit on {one['of'].name}", one["maximum"]) for one in value]
             else:
-                found.append((label_of(self.form, name), value))
+                found.append((label_of(cast("type[forms.Form]", self.form), name), value))
         return found
 
 

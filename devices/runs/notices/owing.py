@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.urls import reverse
 
@@ -57,9 +56,9 @@ def public_url(path: str) -> str:
     return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
 
 
-def preferences_of(owner: AbstractBaseUser) -> NoticeSettings:
+def preferences_of(owner: Any) -> NoticeSettings:
     """A person's notice settings, unsaved where they never chose any."""
-    found: NoticeSettings | None = NoticeSettings.objects.filter(owner=owner.pk).first()
+    found: NoticeSettings | None = NoticeSettings.objects.filter(owner=owner).first()
     return found or NoticeSettings(owner=owner)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -46,7 +47,7 @@ def send(notice_id: UUID | str) -> bool:
     if notice is None:
         return False
     try:
-        answer = _post(notice) if notice.channel == Notice.Channel.WEBHOOK else _mail(notice)
+        answer = SENDERS[notice.channel](notice)
     except NotSentError as error:
         _put_off(notice, error)
     else:
@@ -104,7 +105,7 @@ def _post(notice: Notice) -> int:
         raise NotSentError(str(error), answer=error.status, final=error.refused) from error
 
 
-def _mail(notice: Notice) -> None:
+def _mail(notice: Notice) -> int | None:
     facts = notice.payload
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     subject = " ".join(f"{facts['title']}: {facts['status']}".split())
@@ -121,6 +122,7 @@ def _mail(notice: Notice) -> None:
         raise NotSentError(f"The mail server takes nothing for {notice.target}.", final=True) from error
     except (smtplib.SMTPException, OSError) as error:
         raise NotSentError(f"The mail server did not take it: {type(error).__name__}.") from error
+    return None
 
 
 def mail_text(facts: dict[str, str | None]) -> str:
@@ -135,3 +137,10 @@ def mail_text(facts: dict[str, str | None]) -> str:
         if facts[name]
     ]
     return "\n".join([*lines, "", f"{facts['url']}", ""])
+
+
+SENDERS: dict[str, Callable[[Notice], int | None]] = {
+    Notice.Channel.EMAIL: _mail,
+    Notice.Channel.WEBHOOK: _post,
+}
+"""What makes one try by each channel and gives the HTTP status of the answer, where there is one."""

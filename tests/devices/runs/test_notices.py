@@ -225,7 +225,7 @@ def test_a_worker_killed_in_mid_sending_leaves_a_notice_that_falls_due_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "_mail", die)
+        patch.setitem(sending.SENDERS, "email", die)
         with pytest.raises(KeyboardInterrupt):
             sending.send(notice.pk)
     assert not sending.send(notice.pk)  # it may still be at work
@@ -240,15 +240,15 @@ def test_a_worker_that_comes_back_late_settles_nothing(
 ) -> None:
     end(begin())
     notice = Notice.objects.get()
-    send = sending._mail
+    send = sending.SENDERS["email"]
 
     def slow(taken: Notice) -> None:
         make_due()
-        monkeypatch.setattr(sending, "_mail", send)
+        monkeypatch.setitem(sending.SENDERS, "email", send)
         assert sending.send(taken.pk)
         raise sending.NotSentError("Too late.", final=True)
 
-    monkeypatch.setattr(sending, "_mail", slow)
+    monkeypatch.setitem(sending.SENDERS, "email", slow)
     sending.send(notice.pk)
     notice.refresh_from_db()
     assert (notice.status, notice.problem) == (Notice.Status.SENT, "")
