@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from chamnet_web.accounts.models import User
 from devices.agents import hello
 from devices.models import Device, DeviceToken, LatencyTable
+from devices.runs.models import Notice, NoticeSettings, Run
 from devices.runs.writing import writing
 from devices.services import import_table, join_calibration
 from devices.tables.formats import read_table
@@ -143,6 +146,23 @@ def _study_model(study: Study, network: Candidate | Baseline, seed: int, accurac
     finish(made.run)
 
 
+def noticed(owner: User, run: Run) -> None:
+    """Notices of every fate. None are sent: the person wants none, and the pending one is not due."""
+    NoticeSettings.objects.create(owner=owner, when="never", webhook_url="https://example.com/hooks/chamnet")
+    soon = timezone.now() + timedelta(hours=6)
+    facts = {"title": run.title, "status": "failed"}
+    unknown = "example.com is not known: its name leads to no address."
+    gone = "The mail server did not take it: SMTPServerDisconnected."
+    fates: list[tuple[str, dict[str, Any]]] = [
+        ("webhook", {"status": "sent", "tries": 1, "answer": 204}),
+        ("webhook", {"tries": 2, "problem": unknown, "due_at": soon}),
+        ("email", {"status": "failed", "tries": 6, "problem": gone}),
+    ]
+    for channel, fate in fates:
+        target = {"webhook": "https://example.com/hooks/chamnet", "email": "ada@example.com"}[channel]
+        Notice.objects.create(owner=owner, channel=channel, target=target, payload=facts, run=run, **fate)
+
+
 def brought(owner: User, work: Any) -> ImageSet:
     """A data set of a few made-up photographs, taken in with some that are not good."""
     directory = Path(tempfile.mkdtemp())
@@ -229,7 +249,10 @@ def furnish() -> dict[str, str]:
     begun = begin_predictor(owner, name="Begun")
     failed = begin_predictor(owner, name="Failed")
     with writing(failed.run_id) as writer:
-        writer.fail("Only 0 networks were trained without failing: a predictor needs at least 3.")
+        writer.fail(
+            "Only 0 networks were trained without failing: a predictor needs at least 3.", mendable=True
+        )
+    noticed(owner, failed.run)
     quickstart = start_quickstart(owner=owner)
     for run in (begun.run, quickstart.run):
         run.steps.all().delete()  # the workers of this installation leave them as they are
@@ -280,6 +303,7 @@ def furnish() -> dict[str, str]:
         "recipes": "/recipes/",
         "recipe-new": "/recipes/new/",
         "password": "/account/password/",
+        "notices": "/account/notices/",
     }
     return lists | {name: found.get_absolute_url() for name, found in objects.items()}
 

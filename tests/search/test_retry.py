@@ -53,11 +53,12 @@ def test_a_predictor_trains_the_networks_again_whose_training_failed(
     work()
     assert "Only 2 networks were trained without failing" in failed(predictor.run).reason
     trained: list[int] = []
-    monkeypatch.setattr(
-        predictor_steps,
-        "_train",
-        lambda step, of, proposal: (trained.append(proposal.index), made_up(step, of, proposal))[1],
-    )
+
+    def note(step: Any, of: Predictor, proposal: Any) -> dict[str, Any]:
+        trained.append(proposal.index)
+        return made_up(step, of, proposal)
+
+    monkeypatch.setattr(predictor_steps, "_train", note)
     assert retry(predictor.run)
     work()
     predictor.refresh_from_db()

@@ -31,7 +31,8 @@ World = dict[str, Any]
 @pytest.fixture
 def world(owner: User, search: Search, work: Work) -> World:
     """One of everything that a form begins, with settings that are not the form's own."""
-    predictor, table = search.predictor, search.latency_source
+    predictor, table = search.predictor, search.table
+    assert table is not None
     phone = table_of(owner, roomy_space(), device_name="The phone", slower=3.0)
     energy = energy_of(owner, phone.device, work, space=roomy_space())
     limit, space = search.latency_limit_ms, space_for("chamnet-mobile-small", "digits")
@@ -45,8 +46,8 @@ def world(owner: User, search: Search, work: Work) -> World:
             owner, name="Begun", space=space, budget=13, initial=5, seed=7, stop_error=0.015, stop_minutes=9,
         ),
         "study": start_study(
-            owner=owner, name="Claim", predictor=predictor, table=table, recipe="seconds-final",
-            limits=[round(limit, 4), round(2 * limit, 4)], seeds=2, confidence=0.9, population=8, generations=3,
+            owner=owner, name="Claim", predictor=predictor, table=table, recipe="seconds-final", seeds=2,
+            limits=[round(limit, 4), round(2 * limit, 4)], confidence=0.9, population=8, generations=3,
         ),
         "model": start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=4),
         "table": build_table(device=this_machine(owner), space=space),

@@ -3,7 +3,7 @@ import { duration } from "../format.js";
 import { pageState } from "../state.js";
 
 const { address } = pageState();
-const form = /** @type {HTMLFormElement} */ (document.querySelector("main form[method='post']"));
+const form = /** @type {HTMLFormElement} */ (document.querySelector("main form.card-plain"));
 const place = /** @type {HTMLElement} */ (document.querySelector("[data-estimate]"));
 const button = /** @type {HTMLButtonElement} */ (document.querySelector("[data-estimate-button]"));
 const value = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value;

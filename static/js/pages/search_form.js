@@ -2,7 +2,7 @@
 import { quantity } from "../format.js";
 import { followRange } from "../latency_range.js";
 
-const form = /** @type {HTMLFormElement} */ (document.querySelector("main form"));
+const form = /** @type {HTMLFormElement} */ (document.querySelector("main form.card-plain"));
 
 followRange(form, ({ least_ms: least, greatest_ms: greatest }) => {
   const limit = Number(/** @type {HTMLInputElement} */ (form.elements.namedItem("latency_limit_ms")).value);

@@ -2,7 +2,7 @@
 import { quantity } from "../format.js";
 import { followRange } from "../latency_range.js";
 
-const form = /** @type {HTMLFormElement} */ (document.querySelector("main form"));
+const form = /** @type {HTMLFormElement} */ (document.querySelector("main form.card-plain"));
 const place = /** @type {HTMLElement} */ (document.querySelector("[data-count]"));
 const value = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value;
 const limits = () => [...new Set(value("limits").split(/[\s;,]+/).map(Number).filter((limit) => limit > 0))];
