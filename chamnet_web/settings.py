@@ -11,6 +11,7 @@ from typing import Any
 from chamnet_web.environment import (
     database,
     env,
+    log_format,
     log_level,
     redis_url,
     secret_key,
@@ -177,8 +178,18 @@ CELERY_TASK_DEFAULT_QUEUE = "light"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Rows decide what is done, not the broker: a message is never redelivered while its step runs.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 30 * 24 * 3600, "socket_timeout": 30}
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as that is away
+# Rows decide what is done, not the broker: a message is never redelivered while its step runs. And who
+# announces a step to a broker that is away goes on at once: the sweep announces it again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 30 * 24 * 3600,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 3,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
 SWEEP_SECONDS = whole_number("SWEEP_SECONDS", 5)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}}
@@ -196,8 +207,14 @@ ENERGY_COMMAND = env.str("ENERGY_COMMAND", "")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"subject": {"()": "devices.runs.logs.SubjectFilter"}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {subject}{message}", "style": "{"},
+        "json": {"()": "devices.runs.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": log_format(), "filters": ["subject"]}
+    },
     "root": {"handlers": ["console"], "level": log_level()},
     "loggers": {"django.channels.server": {"level": "WARNING"}},
 }

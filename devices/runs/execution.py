@@ -10,10 +10,19 @@ from uuid import UUID
 
 from django.conf import settings
 
-from devices.runs import registry
-from devices.runs.announce import announce_steps
+from devices.runs import clock, registry, turns
+from devices.runs.announce import announce_steps, forgotten_steps
+from devices.runs.logs import about
 from devices.runs.models import Run, Step
-from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, StepFailedError, claim
+from devices.runs.steps import (
+    DATABASE_AWAY,
+    ClaimedStep,
+    LeaseLostError,
+    RunCancelledError,
+    StepFailedError,
+    claim,
+    lease_end,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +34,35 @@ def execute(step_id: int) -> bool:
     claimed = claim(step_id)
     if claimed is None:
         return False
-    logger.info("run %s: step %s begins", claimed.run.pk, claimed.name)
+    with about(run=claimed.run.pk, step=claimed.name):
+        _do(claimed)
+    return True
+
+
+def execute_due(announced_id: int) -> bool:
+    """Does the step that is due of the queue that the announced step is in; False when none is ready."""
+    queue = Step.objects.filter(pk=announced_id).values_list("queue", flat=True).first()
+    if queue is None:
+        return False
+    return any(execute(step_id) for step_id in turns.in_order(queue))
+
+
+def _do(claimed: ClaimedStep) -> None:
+    logger.info("the step begins")
     try:
         registry.kind(claimed.run.kind).handler(claimed.kind)(claimed)
     except LeaseLostError:
-        logger.warning("run %s: step %s was taken over by another worker", claimed.run.pk, claimed.name)
+        logger.warning("the step was taken over by another worker")
     except RunCancelledError:
-        logger.info("run %s: step %s ends, the run is cancelled", claimed.run.pk, claimed.name)
+        logger.info("the step ends, the run is cancelled")
     except StepFailedError as error:
         _settle(claimed, str(error))
+    except DATABASE_AWAY as error:
+        logger.warning("the step ends, the database is away: %s", error)
+        claimed.release_when_possible()
     except Exception as error:
-        logger.exception("run %s: step %s failed", claimed.run.pk, claimed.name)
+        logger.exception("the step failed")
         _try_again_or_settle(claimed, error)
-    return True
 
 
 def sweep() -> int:
@@ -45,20 +70,32 @@ def sweep() -> int:
 
     Returns the number of steps it touched. Safe to run at any moment, any number of times at once.
     """
+    if clock.jumped():
+        logger.warning("The clock was set: every lease begins anew.")
+        Step.objects.filter(status=Step.Status.LEASED).update(lease_expires_at=lease_end())
     touched = 0
     for step in Step.objects.expired().select_related("run"):
         claimed = ClaimedStep(step, cast("UUID", step.token))  # what is leased has a token
-        if step.run.is_final:
-            step.delete()
-        elif step.attempts >= settings.STEP_ATTEMPTS:
-            _settle(claimed, f"The worker was lost {step.attempts} times while doing “{step.name}”.")
-        else:
-            claimed.release_after_loss()
-            announce_steps([step])
-        touched += 1
-    forgotten = list(Step.objects.unannounced(ANNOUNCE_AGAIN_AFTER))
+        with about(run=step.run_id, step=step.name):
+            touched += _return(claimed)
+    forgotten = forgotten_steps(ANNOUNCE_AGAIN_AFTER)
     announce_steps(forgotten)
     return touched + len(forgotten)
+
+
+def _return(claimed: ClaimedStep) -> bool:
+    """What becomes of an expired lease. False when it was renewed meanwhile."""
+    step = claimed.step
+    if step.run.is_final:
+        step.delete()
+    elif step.attempts >= settings.STEP_ATTEMPTS:
+        _settle(claimed, f"The worker was lost {step.attempts} times while doing “{step.name}”.")
+    elif claimed.release_after_loss(if_expired=True):
+        logger.warning("the lease expired: the step is ready again")
+        announce_steps([step])
+    else:
+        return False
+    return True
 
 
 def release_all() -> int:
@@ -93,4 +130,4 @@ def _settle(claimed: ClaimedStep, reason: str) -> None:
             else:
                 writer.fail(reason)
     except LeaseLostError:
-        logger.warning("run %s: step %s was settled elsewhere", claimed.run.pk, claimed.name)
+        logger.warning("the step was settled elsewhere")

@@ -15,11 +15,13 @@ def events_after(run_id: UUID | str, seq: int) -> list[Event]:
 
 
 def log_lines(run: Run) -> list[str]:
-    """The run's history as text, a line an event."""
+    """The run's history as text, a line an event. Facts go by name: not every database keeps their order."""
     return [
         f"{event.at:%Y-%m-%d %H:%M:%S} {event.kind} "
         + " ".join(
-            f"{key}={value}" for key, value in event.data.items() if not isinstance(value, list | dict)
+            f"{key}={value}"
+            for key, value in sorted(event.data.items())
+            if value != "" and not isinstance(value, list | dict)
         )
         for event in run.events.order_by("seq").iterator()
     ]

@@ -87,7 +87,7 @@ class RunWriter:
 
     def fail(self, reason: str) -> None:
         """Ends the run as failed. `reason` is one sentence that says what to do."""
-        self.run.reason = reason
+        self.run.reason = finite(reason)
         self._finish(Run.Status.FAILED)
 
     def cancel(self) -> None:
@@ -129,11 +129,16 @@ def writing(run_id: UUID) -> Iterator[RunWriter]:
 
 
 def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity replaced by None: JSON has no other numbers."""
+    """`value` with every NaN and infinity replaced by None, and NUL characters by the replacement character.
+
+    JSON has no other numbers, and PostgreSQL no text with a NUL.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
+        return {finite(str(key)): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value

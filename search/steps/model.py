@@ -225,7 +225,7 @@ def _save_epoch(step: ClaimedStep, model: TrainedModel, trainer: Trainer, result
     previous = model.checkpoint.name if model.checkpoint else None
     storage = TrainedModel._meta.get_field("checkpoint").storage
     name = storage.save(f"checkpoints/{model.pk}/{result.number}.pt", ContentFile(buffer.getvalue()))
-    with step.report() as writer:
+    with step.report(saved=True) as writer:
         model.checkpoint = name
         model.save(update_fields=["checkpoint"])
         facts = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import OperationalError
+
 from devices.runs.models import Step
 from devices.runs.registry import RunKind
 from devices.runs.steps import ClaimedStep, StepFailedError
@@ -15,6 +17,7 @@ KIND = RunKind(
         "toy.refuse": f"{HERE}.refuse",
         "toy.crash": f"{HERE}.crash",
         "toy.spared": f"{HERE}.crash",
+        "toy.database": f"{HERE}.lose_database",
         "toy.advance": f"{HERE}.advance",
     },
     keeps="Nothing.",
@@ -43,6 +46,10 @@ def refuse(step: ClaimedStep) -> None:
 
 def crash(step: ClaimedStep) -> None:
     raise RuntimeError("out of fingers")
+
+
+def lose_database(step: ClaimedStep) -> None:
+    raise OperationalError("server closed the connection")
 
 
 def spare(writer: RunWriter, step: ClaimedStep, reason: str) -> None:
