@@ -46,7 +46,7 @@ class ClaimedStep:
         self.run: Run = step.run
         self.name, self.kind = step.name, step.kind
         self.payload: Mapping[str, Any] = step.payload
-        self._checked_at = self._renewed_at = time.monotonic()
+        self._begun_at = self._checked_at = self._renewed_at = time.monotonic()
 
     def check(self, every_seconds: float = 1.0) -> Run:
         """Renews the lease and returns the run as it is now. Cheap: asks the database once a second at most.
@@ -97,20 +97,16 @@ class ClaimedStep:
         Raises LeaseLostError, writing nothing, when the lease was lost.
         """
         with writing(self.run.pk) as writer:
-            if not self._mine().update(status=Step.Status.DONE, token=None, lease_expires_at=None):
+            seconds = time.monotonic() - self._begun_at
+            done = {"status": Step.Status.DONE, "token": None, "lease_expires_at": None, "seconds": seconds}
+            if not self._mine().update(**done):
                 raise LeaseLostError(self.name)
             yield writer
         self.run = writer.run
 
     def release(self) -> None:
         """Gives the step back untried, as when its run is paused."""
-        self._mine().update(
-            status=Step.Status.READY,
-            token=None,
-            lease_expires_at=None,
-            announced_at=None,
-            attempts=F("attempts") - 1,
-        )
+        self._mine().update(**_given_back(), attempts=F("attempts") - 1)
 
     def release_when_possible(self) -> None:
         """Gives the step back untried to a database that has gone away, when it returns soon enough.
@@ -132,10 +128,9 @@ class ClaimedStep:
 
         `if_expired` leaves it where the lease was renewed meanwhile. False when it was left.
         """
-        mine = self._mine().expired() if if_expired else self._mine()
-        return bool(
-            mine.update(status=Step.Status.READY, token=None, lease_expires_at=None, announced_at=None)
-        )
+        if if_expired:
+            return bool(self._mine().expired().update(**_given_back(), lost=F("lost") + 1))
+        return bool(self._mine().update(**_given_back()))
 
     def _mine(self) -> Any:
         return Step.objects.filter(pk=self.step.pk, status=Step.Status.LEASED, token=self.token)
@@ -165,6 +160,12 @@ def claim(step_id: int) -> ClaimedStep | None:
         step = Step.objects.get(pk=step_id)
         step.run = run
     return ClaimedStep(step, token)
+
+
+def _given_back() -> dict[str, Any]:
+    """Fields of a step that waits once more."""
+    waiting = dict.fromkeys(("token", "lease_expires_at", "announced_at"))
+    return waiting | {"status": Step.Status.READY, "ready_at": timezone.now()}
 
 
 def lease_end() -> Any:

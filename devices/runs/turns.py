@@ -1,9 +1,9 @@
 """Whose turn it is: the order in which a worker takes ready steps.
 
-Everything that one person started at once – a study with its models, or a single build – is one job. The next
-step is one of the person, then of the job, that has the fewest steps at work in the queue; among equals of the
-job that this worker served longest ago; then the oldest. So with several workers nobody's jobs wait for
-another's queue of long trainings to end, and with one worker the jobs alternate.
+Everything that one person started at once – a study with its models, or a single build – is one job. The
+next step is one of the person, then of the job, that has the fewest steps at work in the queue; among equals
+of the job that this worker served longest ago; then the oldest. So with several workers nobody's jobs wait
+for another's queue of long trainings to end, and with one worker the jobs alternate.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The embedded broker serves one whole installation. Set REDIS_URL to run its parts apart."
             )
-        parts = set(only or PARTS)
+        parts = [part for part in PARTS if not only or part in only]
         # Parts of one installation may share its data; what must not run twice is the whole.
         lock = nullcontext() if only else _lock()
         if "web" in parts:
@@ -64,7 +64,7 @@ class Command(BaseCommand):
                 self._say("Stopping…")
                 supervisor.stop()
 
-    def _start(self, supervisor: Supervisor, parts: set[str], host: str, port: int) -> None:
+    def _start(self, supervisor: Supervisor, parts: list[str], host: str, port: int) -> None:
         if settings.EMBEDDED_REDIS:
             broker = supervisor.start("The embedded broker", _redis_command(), outlives=True)
             _wait_for(_redis_answers, broker, supervisor)
