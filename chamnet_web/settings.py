@@ -147,6 +147,7 @@ X_FRAME_OPTIONS = "DENY"
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = ["^health/", "^metrics$"]  # asked for on the local network, without TLS
     SECURE_HSTS_SECONDS = 31_536_000
 
 
@@ -200,6 +201,8 @@ TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
 LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)
 STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 # A program that prints the joules used so far ("12.3 J") or the power now ("4.5 W") of this machine.
 ENERGY_COMMAND = env.str("ENERGY_COMMAND", "")
