@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
+
 from chamnet_web.environment import (
     database,
     env,
@@ -193,14 +195,25 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 SWEEP_SECONDS = whole_number("SWEEP_SECONDS", 5)
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}}
+    "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
+    "prune": {
+        "task": "search.tasks.prune_disk",
+        "schedule": crontab(hour="3", minute="30"),
+        "options": {"expires": 6 * 3600},
+    },
 }
+CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 
 TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
 LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)
 STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
+
+# Days after the end of a run; 0 keeps for ever.
+RETAIN_EVENTS_DAYS = whole_number("RETAIN_EVENTS_DAYS", 90, at_least=0)
+RETAIN_CHECKPOINTS_DAYS = whole_number("RETAIN_CHECKPOINTS_DAYS", 7, at_least=0)
+RETAIN_KERNELS_DAYS = whole_number("RETAIN_KERNELS_DAYS", 30, at_least=0)
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
