@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import traceback
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import cast
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
 from devices.runs import clock, registry, turns
 from devices.runs.announce import announce_steps, forgotten_steps
@@ -27,6 +29,8 @@ from devices.runs.steps import (
 logger = logging.getLogger(__name__)
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=30)
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+WAITS_FOR_ROOM = "The disk is full. Make room: it goes on by itself, from where it was."
 
 
 def execute(step_id: int) -> bool:
@@ -61,6 +65,10 @@ def _do(claimed: ClaimedStep) -> None:
         logger.warning("the step ends, the database is away: %s", error)
         claimed.release_when_possible()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            logger.warning("the step ends, the disk is full: %s", error)
+            _wait_for_room(claimed)
+            return
         logger.exception("the step failed")
         _try_again_or_settle(claimed, error)
 
@@ -118,6 +126,18 @@ def _try_again_or_settle(claimed: ClaimedStep, error: Exception) -> None:
         _settle(
             claimed, f"“{claimed.name}” failed {claimed.step.attempts} times: {type(error).__name__}: {error}"
         )
+
+
+def _wait_for_room(claimed: ClaimedStep) -> None:
+    """Says what is the matter, once, and leaves the step until forgotten ones are announced."""
+    try:
+        with claimed.report() as writer:
+            if writer.run.message != WAITS_FOR_ROOM:
+                writer.progress(message=WAITS_FOR_ROOM)
+                writer.event("log", {"level": "error", "text": WAITS_FOR_ROOM})
+        claimed.release(announced_at=timezone.now())
+    except LeaseLostError:
+        return
 
 
 def _settle(claimed: ClaimedStep, reason: str) -> None:

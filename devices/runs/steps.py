@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -104,9 +104,10 @@ class ClaimedStep:
             yield writer
         self.run = writer.run
 
-    def release(self) -> None:
-        """Gives the step back untried, as when its run is paused."""
-        self._mine().update(**_given_back(), attempts=F("attempts") - 1)
+    def release(self, *, announced_at: datetime | None = None) -> None:
+        """Gives the step back untried, as when its run is paused. `announced_at` delays its announcement."""
+        given_back = _given_back() | {"announced_at": announced_at}
+        self._mine().update(**given_back, attempts=F("attempts") - 1)
 
     def release_when_possible(self) -> None:
         """Gives the step back untried to a database that has gone away, when it returns soon enough.

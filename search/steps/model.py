@@ -32,7 +32,7 @@ from search.training.export import (
 from search.training.networks import build_network, fold
 from search.training.process import prepare_process, training_device
 from search.training.trainer import DivergedError, EpochResult, Trainer, TrainingResult, predict_logits
-from search.training.verification import VerificationError, verify
+from search.training.verification import VerificationError, VerifierKilledError, verify
 
 logger = logging.getLogger(__name__)
 Logits = npt.NDArray[np.float32]
@@ -169,7 +169,7 @@ class _Checker:
                 file_format=file_format,
                 on_wait=self._on_wait,
             )
-        except (LeaseLostError, RunCancelledError):
+        except (LeaseLostError, RunCancelledError, VerifierKilledError):
             raise
         except VerificationError as error:
             row.problem = str(error)

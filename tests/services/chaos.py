@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ def main() -> None:
     chosen = parser.parse_args()
     report = run(chosen.kills, chosen.seed)
     if chosen.json:
-        print(json.dumps(asdict(report), indent=1))
+        print(json.dumps(vars(report), indent=1))
     else:
         print(f"{report.kills.total()} kills in {report.rounds} rounds: {len(report.wrong)} wrong")
         print("\n".join(report.wrong))

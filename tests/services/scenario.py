@@ -21,6 +21,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chamnet_web.settings")
 django.setup()
 
+from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.test import Client  # noqa: E402
 
@@ -204,7 +205,22 @@ def fair(budget: int) -> list[str]:
 
 def small() -> str:
     """The run of a build of four networks."""
-    return str(begin_predictor(0, budget=4).run_id)
+    return str(begin_predictor(0, "Small", budget=4).run_id)
+
+
+def counts() -> dict[str, int]:
+    """Rows of every model but sessions."""
+    return {
+        model._meta.label_lower: model._base_manager.count()
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.label_lower != "sessions.session"
+    }
+
+
+def finish(run_id: str) -> str:
+    """The status of a run when this process has done what it waits for."""
+    work_until_idle()
+    return str(Run.objects.get(pk=run_id).status)
 
 
 def wait(run: Run, seconds: float = 240.0) -> None:
@@ -221,13 +237,13 @@ def wait(run: Run, seconds: float = 240.0) -> None:
 
 def main(arguments: list[str]) -> None:
     what, *rest = arguments
-    seeds = [int(text) for text in rest]
+    values = [int(text) if text.isdecimal() else text for text in rest]
     found: Any = None
     if what == "alone":
-        found = alone(seeds)
+        found = alone(values)
     else:
-        known = (prepare, begin, facts, integrity, session, chain, fair, small)
-        found = {one.__name__: one for one in known}[what](*seeds)
+        known = (prepare, begin, facts, integrity, session, chain, fair, small, counts, finish)
+        found = {one.__name__: one for one in known}[what](*values)
     print("FOUND " + json.dumps(found))
 
 

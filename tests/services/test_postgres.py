@@ -24,13 +24,14 @@ FAIR_BUDGET = 16
 
 
 @contextmanager
-def serving(environment: dict[str, str]) -> Iterator[Serving]:
+def serving(environment: dict[str, str], *, complains: bool = False) -> Iterator[Serving]:
+    """Runs meanwhile, then stops cleanly; unless it `complains` for a reason, without a traceback."""
     running = Serving(environment, free_port())
     try:
         running.wait_until_open()
         yield running
         assert running.stop(signal.SIGINT) == 0, running.output
-        assert "Traceback" not in running.output, running.output
+        assert complains or "Traceback" not in running.output, running.output
     finally:
         running.end()
 
@@ -85,7 +86,8 @@ def test_two_builds_and_three_searches_share_the_workers(
 def test_the_tests_of_leases_events_and_sockets_pass_on_postgresql(postgres: Postgres) -> None:
     environment = os.environ | {"DATABASE_URL": postgres.create("rows")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/devices/runs"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/devices/runs",
+         "--deselect", "tests/devices/runs/test_locked_database.py"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]

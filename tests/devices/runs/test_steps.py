@@ -232,6 +232,19 @@ def test_a_step_whose_database_went_away_is_given_back_untried(
     assert (step.status, step.attempts) == (Step.Status.READY, 0)
 
 
+def test_a_full_disk_is_said_once_and_waited_for(begin: Begin, settings) -> None:
+    run = begin("toy.full")
+    for _ in range(2 * settings.STEP_ATTEMPTS):
+        execute(run.steps.get().pk)
+    step = run.steps.get()
+    assert (step.status, step.attempts) == (Step.Status.READY, 0)
+    run.refresh_from_db()
+    assert run.message == "The disk is full. Make room: it goes on by itself, from where it was."
+    assert run.events.filter(kind="log").count() == 1
+    assert step not in Step.objects.unannounced(timedelta(seconds=30))
+    assert step in Step.objects.unannounced(timedelta(seconds=0))
+
+
 def test_tries_are_counted_from_what_was_saved_last(begin: Begin, settings) -> None:
     run = begin()
     for _ in range(2 * settings.STEP_ATTEMPTS):

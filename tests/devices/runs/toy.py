@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from django.db import OperationalError
 
 from devices.runs.models import Step
@@ -17,6 +19,7 @@ KIND = RunKind(
         "toy.refuse": f"{HERE}.refuse",
         "toy.crash": f"{HERE}.crash",
         "toy.spared": f"{HERE}.crash",
+        "toy.full": f"{HERE}.fill_disk",
         "toy.database": f"{HERE}.lose_database",
         "toy.advance": f"{HERE}.advance",
     },
@@ -46,6 +49,10 @@ def refuse(step: ClaimedStep) -> None:
 
 def crash(step: ClaimedStep) -> None:
     raise RuntimeError("out of fingers")
+
+
+def fill_disk(step: ClaimedStep) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def lose_database(step: ClaimedStep) -> None:
