@@ -10,4 +10,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chamnet_web.settings")
 
 app = Celery("chamnet_web")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["devices.runs"])
+app.autodiscover_tasks(["devices.runs", "search"])

@@ -107,6 +107,13 @@ def log_level() -> str:
     return name
 
 
+def log_format() -> str:
+    name = str(env.str("LOG_FORMAT", "plain"))
+    if name not in {"plain", "json"}:
+        raise ImproperlyConfigured(f"LOG_FORMAT={name!r} is neither plain nor json.")
+    return name
+
+
 def secret_key(data_dir: Path) -> str:
     """SECRET_KEY from the environment, or one made at first start and kept beside the data."""
     given = str(env.str("SECRET_KEY", ""))

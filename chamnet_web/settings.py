@@ -8,10 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
+
 from chamnet_web.environment import (
     database,
     email,
     env,
+    log_format,
     log_level,
     public_url,
     redis_url,
@@ -148,6 +151,7 @@ X_FRAME_OPTIONS = "DENY"
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = ["^health/", "^metrics$"]  # asked for on the local network, without TLS
     SECURE_HSTS_SECONDS = 31_536_000
 
 
@@ -179,12 +183,28 @@ CELERY_TASK_DEFAULT_QUEUE = "light"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Rows decide what is done, not the broker: a message is never redelivered while its step runs.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 30 * 24 * 3600, "socket_timeout": 30}
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as that is away
+# Rows decide what is done, not the broker: a message is never redelivered while its step runs. And who
+# announces a step to a broker that is away goes on at once: the sweep announces it again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 30 * 24 * 3600,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 3,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
 SWEEP_SECONDS = whole_number("SWEEP_SECONDS", 5)
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}}
+    "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
+    "prune": {
+        "task": "search.tasks.prune_disk",
+        "schedule": crontab(hour="3", minute="30"),
+        "options": {"expires": 6 * 3600},
+    },
 }
+CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 
 TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
@@ -201,14 +221,27 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "chamnet@localhost")
 EMAIL_TIMEOUT = 10
 WEBHOOK_PRIVATE_ADDRESSES = switch("WEBHOOK_PRIVATE_ADDRESSES", False)
 
+# Days after the end of a run; 0 keeps for ever.
+RETAIN_EVENTS_DAYS = whole_number("RETAIN_EVENTS_DAYS", 90, at_least=0)
+RETAIN_CHECKPOINTS_DAYS = whole_number("RETAIN_CHECKPOINTS_DAYS", 7, at_least=0)
+RETAIN_KERNELS_DAYS = whole_number("RETAIN_KERNELS_DAYS", 30, at_least=0)
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
 # A program that prints the joules used so far ("12.3 J") or the power now ("4.5 W") of this machine.
 ENERGY_COMMAND = env.str("ENERGY_COMMAND", "")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"subject": {"()": "devices.runs.logs.SubjectFilter"}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {subject}{message}", "style": "{"},
+        "json": {"()": "devices.runs.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": log_format(), "filters": ["subject"]}
+    },
     "root": {"handlers": ["console"], "level": log_level()},
     "loggers": {"django.channels.server": {"level": "WARNING"}},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from chamnet_web import health
 from devices.api import api
 
 api_urls = api.urls
@@ -12,6 +13,9 @@ for pattern in api_urls[0]:
     vars(pattern.callback)["login_required"] = False
 
 urlpatterns = [
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("metrics", health.metrics),
     path("api/v1/", api_urls),
     path("", include("chamnet_web.accounts.urls")),
     path("", include("devices.runs.urls")),

@@ -14,7 +14,7 @@ from devices import measuring, networks
 from devices.kernels import Packed, identity, input_shapes, known_files, packed_of
 from devices.models import Device, DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 from devices.runs.models import Run
-from devices.runs.writing import writing
+from devices.runs.writing import finite, writing
 
 WAIT_SECONDS = 3.0
 PACKAGE = Path(__file__).resolve().parent
@@ -49,13 +49,16 @@ def hello(token: DeviceToken, machine: Mapping[str, Any], meters: Sequence[Mappi
 
 
 def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """At most twenty facts, each a number or a short text."""
-    return {
-        str(name)[:40]: value
-        if value is None or isinstance(value, bool | int | float)
-        else str(value)[:LONGEST_FACT]
-        for name, value in list(facts.items())[:20]
-    }
+    """At most twenty facts, each a number or a short text, that every database holds."""
+    short: dict[str, Any] = finite(
+        {
+            str(name)[:40]: value
+            if value is None or isinstance(value, bool | int | float)
+            else str(value)[:LONGEST_FACT]
+            for name, value in list(facts.items())[:20]
+        }
+    )
+    return short
 
 
 def next_work(device: Device) -> dict[str, Any]:

@@ -23,7 +23,9 @@ POINT_FIELDS = ("summed_us", "measured_us", "learned_us", "expected_us")
 
 
 def next_version(device: Device) -> int:
-    """The number of the next version of a device's table."""
+    """The number of the next version of a device's table. Holds the device until the transaction ends, so
+    that nobody else takes the same number."""
+    Device.objects.select_for_update(no_key=True).get(pk=device.pk)
     return (device.tables.aggregate(latest=Max("version"))["latest"] or 0) + 1
 
 

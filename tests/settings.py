@@ -16,8 +16,9 @@ from chamnet_web.settings import DATA_DIR, DATABASES, STATIC_ROOT, STORAGES  # n
 
 STATIC_ROOT.mkdir()
 
-# A file as in production: threads of one test then meet the same locks as processes would.
-DATABASES["default"].setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
+if "sqlite3" in DATABASES["default"]["ENGINE"]:
+    # A file as in production: threads of one test then meet the same locks as processes would.
+    DATABASES["default"].setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CELERY_BROKER_URL = "memory://"
 EMBEDDED_REDIS = False  # the two above stand in for it

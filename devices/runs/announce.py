@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -16,15 +17,17 @@ from celery import current_app
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
-from devices.runs.models import Step
+from devices.runs.logs import about
+from devices.runs.models import Run, Step
 
 logger = logging.getLogger(__name__)
 
 EXECUTE_STEP = "devices.runs.tasks.execute_step"
 SEND_NOTICE = "devices.runs.tasks.send_notice"
+BROKER_AWAY = (OperationalError, RedisError, OSError)
 
 
 def group_name(run_id: UUID | str) -> str:
@@ -38,8 +41,9 @@ def nudge_watchers(run_id: UUID) -> None:
         return
     try:
         async_to_sync(get_channel_layer().group_send)(group_name(run_id), {"type": "run.nudge"})
-    except (RedisError, OSError) as error:
-        logger.warning("run %s: watchers were not nudged: %s", run_id, error)
+    except BROKER_AWAY as error:
+        with about(run=run_id):
+            logger.warning("watchers were not nudged: %s", error)
 
 
 def announce_steps(steps: Iterable[Step]) -> None:
@@ -49,8 +53,9 @@ def announce_steps(steps: Iterable[Step]) -> None:
     for step in steps:
         try:
             current_app.send_task(EXECUTE_STEP, args=[step.pk], queue=step.queue, retry=False)
-        except (OperationalError, RedisError, OSError) as error:
-            logger.warning("run %s: step %s was not announced: %s", step.run_id, step.name, error)
+        except BROKER_AWAY as error:
+            with about(run=step.run_id, step=step.name):
+                logger.warning("the step was not announced: %s", error)
             continue
         Step.objects.filter(pk=step.pk).update(announced_at=timezone.now())
 
@@ -64,8 +69,36 @@ def announce_notices(notice_ids: Iterable[UUID]) -> None:
             current_app.send_task(
                 SEND_NOTICE, args=[str(notice_id)], queue=Step.Queue.LIGHT.value, retry=False, expires=60
             )
-        except (OperationalError, RedisError, OSError) as error:
+        except BROKER_AWAY as error:
             logger.warning("notice %s was not announced: %s", notice_id, error)
+
+
+def forgotten_steps(older_than: timedelta) -> list[Step]:
+    """Ready steps to announce once more: of each queue as many as it holds too few messages.
+
+    A message stands for any step of its queue, so a step that has waited long behind others is not forgotten.
+    """
+    found: list[Step] = []
+    for queue in Step.Queue:
+        ready = Step.objects.filter(queue=queue, status=Step.Status.READY, run__status__in=Run.ACTIVE)
+        stale = list(ready.unannounced(older_than).order_by("pk"))
+        if stale:
+            found += stale[: max(ready.count() - messages(queue), 0)]
+    return found
+
+
+def messages(queue: str) -> int:
+    """How many messages wait in a queue; 0 while the broker is away."""
+    if not _broker_may_be_there():
+        return 0
+    try:
+        with current_app.pool.acquire(block=True) as broker:
+            return int(broker.default_channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        return 0  # an empty queue is none
+    except BROKER_AWAY as error:
+        logger.warning("the length of the queue “%s” is not known: %s", queue, error)
+        return 0
 
 
 def _broker_may_be_there() -> bool:

@@ -41,11 +41,13 @@ def _log_line(event: Event) -> LogLine:
 
 
 def log_lines(run: Run) -> list[str]:
-    """The run's history as text, a line an event."""
+    """The run's history as text, a line an event. Facts go by name: not every database keeps their order."""
     return [
         f"{event.at:%Y-%m-%d %H:%M:%S} {event.kind} "
         + " ".join(
-            f"{key}={value}" for key, value in event.data.items() if not isinstance(value, list | dict)
+            f"{key}={value}"
+            for key, value in sorted(event.data.items())
+            if value != "" and not isinstance(value, list | dict)
         )
         for event in run.events.order_by("seq").iterator()
     ]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from devices.runs.models import Run, Step
 from devices.runs.writing import RunWriter, writing
+
+logger = logging.getLogger(__name__)
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What is raised when the database cannot be reached, or is locked for too long."""
+RELEASE_AFTER_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses between tries to give a step back to a database that went away."""
 
 
 class LeaseLostError(Exception):
@@ -45,29 +53,46 @@ class ClaimedStep:
         self.run: Run = step.run
         self.name, self.kind = step.name, step.kind
         self.payload: Mapping[str, Any] = step.payload
-        self._checked_at = time.monotonic()
+        self._begun_at = self._checked_at = self._renewed_at = time.monotonic()
 
     def check(self, every_seconds: float = 1.0) -> Run:
         """Renews the lease and returns the run as it is now. Cheap: asks the database once a second at most.
 
-        Call it between batches. Raises LeaseLostError or RunCancelledError: let both pass.
+        A database that is away for less than a lease is waited for at work. Call it between batches. Raises
+        LeaseLostError or RunCancelledError: let both pass.
         """
-        if time.monotonic() - self._checked_at < every_seconds:
+        now = time.monotonic()
+        if now - self._checked_at < every_seconds:
             return self.run
-        self._checked_at = time.monotonic()
-        renewed = self._mine().update(lease_expires_at=_lease_end())
+        self._checked_at = now
+        try:
+            renewed = self._mine().update(lease_expires_at=lease_end())
+            self.run = Run.objects.get(pk=self.run.pk)
+        except DATABASE_AWAY as error:
+            if connection.in_atomic_block:
+                raise
+            connection.close()
+            if now - self._renewed_at > settings.STEP_LEASE_SECONDS:
+                raise LeaseLostError(self.name) from error
+            logger.warning("the lease was not renewed: %s", error)
+            return self.run
         if not renewed:
             raise LeaseLostError(self.name)
-        self.run = Run.objects.get(pk=self.run.pk)
+        self._renewed_at = now
         if self.run.status == Run.Status.CANCELLED:
             raise RunCancelledError(self.name)
         return self.run
 
     @contextmanager
-    def report(self) -> Iterator[RunWriter]:
-        """Writes events and progress in mid-step. Raises LeaseLostError or RunCancelledError as `commit`."""
-        with self._writing(lease_expires_at=_lease_end()) as writer:
+    def report(self, *, saved: bool = False) -> Iterator[RunWriter]:
+        """Writes events and progress in mid-step. Raises LeaseLostError or RunCancelledError as `commit`.
+
+        `saved` says that the next try goes on from here: what went wrong before counts no longer.
+        """
+        tries = {"attempts": 1} if saved else {}
+        with self._writing(lease_expires_at=lease_end(), **tries) as writer:
             yield writer
+        self._renewed_at = time.monotonic()
 
     @contextmanager
     def commit(self, status: Step.Status = Step.Status.DONE) -> Iterator[RunWriter]:
@@ -76,7 +101,8 @@ class ClaimedStep:
         Raises LeaseLostError when the lease was lost and RunCancelledError when the run was cancelled,
         writing nothing.
         """
-        with self._writing(status=status, token=None, lease_expires_at=None) as writer:
+        seconds = time.monotonic() - self._begun_at
+        with self._writing(status=status, token=None, lease_expires_at=None, seconds=seconds) as writer:
             yield writer
 
     @contextmanager
@@ -90,40 +116,74 @@ class ClaimedStep:
             yield writer
         self.run = writer.run
 
-    def release(self) -> None:
-        """Gives the step back untried, as when its run is paused or cancelled."""
-        self._mine().update(
-            status=Step.Status.READY,
-            token=None,
-            lease_expires_at=None,
-            announced_at=None,
-            attempts=F("attempts") - 1,
-        )
+    def release(self, *, announced_at: datetime | None = None) -> None:
+        """Gives the step back untried, as when its run is paused or cancelled.
 
-    def release_after_loss(self) -> None:
-        """Gives the step back after a try that failed or whose worker vanished; the try counts."""
-        self._mine().update(status=Step.Status.READY, token=None, lease_expires_at=None, announced_at=None)
+        `announced_at` delays its announcement.
+        """
+        given_back = _given_back() | {"announced_at": announced_at}
+        self._mine().update(**given_back, attempts=F("attempts") - 1)
+
+    def release_when_possible(self) -> None:
+        """Gives the step back untried to a database that has gone away, when it returns soon enough.
+
+        Otherwise the lease expires, and the sweep gives it back.
+        """
+        for seconds in RELEASE_AFTER_SECONDS:
+            time.sleep(seconds)
+            connection.close()
+            try:
+                self.release()
+            except DatabaseError as error:
+                logger.warning("the step could not be given back: %s", error)
+            else:
+                return
+
+    def release_after_loss(self, *, if_expired: bool = False) -> bool:
+        """Gives the step back after a try that failed or whose worker vanished; the try counts.
+
+        `if_expired` leaves it where the lease was renewed meanwhile. False when it was left.
+        """
+        if if_expired:
+            return bool(self._mine().expired().update(**_given_back(), lost=F("lost") + 1))
+        return bool(self._mine().update(**_given_back()))
 
     def _mine(self) -> Any:
         return Step.objects.filter(pk=self.step.pk, status=Step.Status.LEASED, token=self.token)
 
 
 def claim(step_id: int) -> ClaimedStep | None:
-    """Takes the lease of a ready step of a queued or running run; None when there is nothing to take."""
+    """Takes the lease of a ready step of a queued or running run; None when there is nothing to take.
+
+    It holds the run before the step, as everything does that writes to both: two workers, or a worker and
+    a person who cancels, never wait for each other in a circle.
+    """
     token = uuid.uuid4()
+    found = Step.objects.filter(pk=step_id, status=Step.Status.READY, run__status__in=Run.ACTIVE)
     with transaction.atomic():
-        taken = Step.objects.filter(pk=step_id, status=Step.Status.READY, run__status__in=Run.ACTIVE).update(
-            status=Step.Status.LEASED, token=token, lease_expires_at=_lease_end(), attempts=F("attempts") + 1
+        run = Run.objects.select_for_update().filter(pk__in=found.values("run")).first()
+        if run is None:
+            return None
+        taken = found.update(
+            status=Step.Status.LEASED, token=token, lease_expires_at=lease_end(), attempts=F("attempts") + 1
         )
         if not taken:
             return None
-        step = Step.objects.select_related("run").get(pk=step_id)
-        if step.run.status == Run.Status.QUEUED:
-            with writing(step.run_id) as writer:
+        if run.status == Run.Status.QUEUED:
+            with writing(run.pk) as writer:
                 writer.start()
-            step.run = writer.run
+            run = writer.run
+        step = Step.objects.get(pk=step_id)
+        step.run = run
     return ClaimedStep(step, token)
 
 
-def _lease_end() -> Any:
+def _given_back() -> dict[str, Any]:
+    """Fields of a step that waits once more."""
+    waiting = dict.fromkeys(("token", "lease_expires_at", "announced_at"))
+    return waiting | {"status": Step.Status.READY, "ready_at": timezone.now()}
+
+
+def lease_end() -> Any:
+    """When a lease that is taken or renewed now ends."""
     return timezone.now() + timedelta(seconds=settings.STEP_LEASE_SECONDS)

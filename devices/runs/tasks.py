@@ -11,8 +11,9 @@ from devices.runs.notices import sending
 
 @shared_task
 def execute_step(step_id: int) -> None:
+    """Does one step of that step's queue: the one that is due, which need not be the one announced."""
     close_old_connections()
-    execution.execute(step_id)
+    execution.execute_due(step_id)
 
 
 @shared_task

@@ -77,7 +77,12 @@ class RunWriter:
         """Makes steps of this run ready once more, with all their attempts."""
         found = list(steps)
         Step.objects.filter(pk__in=[step.pk for step in found]).update(
-            status=Step.Status.READY, token=None, lease_expires_at=None, announced_at=None, attempts=0
+            status=Step.Status.READY,
+            token=None,
+            lease_expires_at=None,
+            announced_at=None,
+            attempts=0,
+            ready_at=timezone.now(),
         )
         self._steps.extend(found)
 
@@ -123,7 +128,7 @@ class RunWriter:
         `mendable` when trying again with the same settings may help.
         """
         if not self.run.is_final:
-            self.run.reason = reason
+            self.run.reason = finite(reason)
         self._finish(Run.Status.FAILED, mendable)
 
     def fail_with(self, child: Run) -> None:
@@ -189,11 +194,16 @@ def writing(run_id: UUID) -> Iterator[RunWriter]:
 
 
 def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity replaced by None: JSON has no other numbers."""
+    """`value` with every NaN and infinity replaced by None, and NUL characters by the replacement character.
+
+    JSON has no other numbers, and PostgreSQL no text with a NUL.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
+        return {finite(str(key)): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value

@@ -98,6 +98,8 @@ def _start(
         queue=Step.Queue.LIGHT,
         total=total,
     )
+    # Held until the transaction ends: nobody else takes the same version.
+    Device.objects.select_for_update(no_key=True).get(pk=device.pk)
     rows = device.cost_predictors.filter(quantity=quantity)
     return CostPredictor.objects.create(
         owner=owner,

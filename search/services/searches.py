@@ -161,6 +161,7 @@ def keep_front_point(search: Search, index: int) -> Candidate:
     Raises IndexError for a point that the front does not have.
     """
     point = (search.front or [])[index]
+    Search.objects.select_for_update(no_key=True).get(pk=search.pk)  # of two at once the second finds it
     architecture = Architecture(search.predictor.space.load(), tuple(point["genes"]))
     known = search.candidates.filter(architecture_id=architecture.id).first()
     if known is not None:

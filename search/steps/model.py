@@ -32,7 +32,7 @@ from search.training.export import (
 from search.training.networks import build_network, fold
 from search.training.process import prepare_process, training_device
 from search.training.trainer import DivergedError, EpochResult, Trainer, TrainingResult, predict_logits
-from search.training.verification import VerificationError, verify
+from search.training.verification import VerificationError, VerifierKilledError, verify
 
 logger = logging.getLogger(__name__)
 Logits = npt.NDArray[np.float32]
@@ -44,6 +44,7 @@ MOST_CHECKED = 10_000
 def train_model(step: ClaimedStep) -> None:
     """Trains from the last checkpoint to the end, saving each epoch; gives the step back when paused."""
     model: TrainedModel = step.run.model
+    _forget_other_checkpoints(model)
     trainer = _trainer(model)
     if model.checkpoint:
         with model.checkpoint.open("rb") as file:
@@ -71,6 +72,7 @@ def export_model(step: ClaimedStep) -> None:
     model: TrainedModel = step.run.model
     with step.report() as writer:
         writer.progress(message="Judging it on the test images")
+    _forget_other_checkpoints(model)
     trainer = _trainer(model)
     with model.checkpoint.open("rb") as file:
         trainer.restore(torch.load(file, weights_only=True))
@@ -167,7 +169,7 @@ class _Checker:
                 file_format=file_format,
                 on_wait=self._on_wait,
             )
-        except (LeaseLostError, RunCancelledError):
+        except (LeaseLostError, RunCancelledError, VerifierKilledError):
             raise
         except VerificationError as error:
             row.problem = str(error)
@@ -225,19 +227,36 @@ def _save_epoch(step: ClaimedStep, model: TrainedModel, trainer: Trainer, result
     previous = model.checkpoint.name if model.checkpoint else None
     storage = TrainedModel._meta.get_field("checkpoint").storage
     name = storage.save(f"checkpoints/{model.pk}/{result.number}.pt", ContentFile(buffer.getvalue()))
-    with step.report() as writer:
-        model.checkpoint = name
-        model.save(update_fields=["checkpoint"])
-        facts = {
-            "loss": result.loss,
-            "validation_accuracy": result.validation_accuracy,
-            "seconds": result.seconds,
-        }
-        Epoch.objects.update_or_create(model=model, number=result.number, defaults=facts)
-        writer.event("epoch", {"number": result.number, "epochs": trainer.recipe.epochs, **facts})
-        writer.progress(done=result.number, message=f"Epoch {result.number} of {trainer.recipe.epochs}")
+    try:
+        with step.report(saved=True) as writer:
+            model.checkpoint = name
+            model.save(update_fields=["checkpoint"])
+            facts = {
+                "loss": result.loss,
+                "validation_accuracy": result.validation_accuracy,
+                "seconds": result.seconds,
+            }
+            Epoch.objects.update_or_create(model=model, number=result.number, defaults=facts)
+            writer.event("epoch", {"number": result.number, "epochs": trainer.recipe.epochs, **facts})
+            writer.progress(done=result.number, message=f"Epoch {result.number} of {trainer.recipe.epochs}")
+    except LeaseLostError:
+        storage.delete(name)
+        raise
     if previous:
         storage.delete(previous)
+
+
+def _forget_other_checkpoints(model: TrainedModel) -> None:
+    """Removes what a killed try wrote and did not note, or noted without removing the one before."""
+    field = TrainedModel._meta.get_field("checkpoint")
+    directory = f"checkpoints/{model.pk}"
+    try:
+        _, names = field.storage.listdir(directory)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if (path := f"{directory}/{name}") != model.checkpoint.name:
+            field.storage.delete(path)
 
 
 def _offer(step: ClaimedStep, model: TrainedModel, found: list[tuple[ModelFile, Path]]) -> None:

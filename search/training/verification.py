@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +58,10 @@ class Verification:
 
 class VerificationError(Exception):
     """The file is not what was trained, or does not run; the message says in what it differs."""
+
+
+class VerifierKilledError(Exception):
+    """The process that checks a file was killed from outside, which says nothing about the file."""
 
 
 def verify(
@@ -128,6 +133,8 @@ def _ask_fresh_process(
         except BaseException:
             process.kill()
             raise
+    if process.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+        raise VerifierKilledError("the process that checks the file was killed; is there enough memory?")
     if process.returncode != 0:
         last = (complaint.strip().splitlines() or ["no message"])[-1]
         raise VerificationError(f"The file does not load and run in a fresh process: {last}")

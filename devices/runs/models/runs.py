@@ -195,6 +195,9 @@ class Step(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     announced_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(default=timezone.now, help_text="Since when it waits for a worker.")
+    seconds = models.FloatField(null=True, help_text="What the try took that did it.")
+    lost = models.PositiveIntegerField(default=0, help_text="How often its lease expired.")
 
     objects = StepQuerySet.as_manager()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
 
 from chamnet_web.accounts.models import User
-from devices.runs import consumers
+from devices.runs import consumers, following
 from devices.runs.models import Run
 from devices.runs.routing import websocket_urlpatterns
 from devices.runs.writing import writing
@@ -106,8 +107,8 @@ async def test_reconnecting_while_events_are_written_loses_none_and_doubles_none
 async def test_a_history_longer_than_one_read_arrives_whole(
     begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "BATCH", 4)
     monkeypatch.setattr("devices.runs.queries.BATCH", 4)
+    monkeypatch.setattr(following, "KEPT", 3)
     run = await database_sync_to_async(begin)()
     await write(run, 12)
     async with watching(run, owner, after=2) as socket:
@@ -117,12 +118,54 @@ async def test_a_history_longer_than_one_read_arrives_whole(
 async def test_a_lost_nudge_costs_a_moment_but_no_event(
     begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     run = await database_sync_to_async(begin)()
     async with watching(run, owner, after=1) as socket:
         await write(run)
         assert await socket.numbers(1) == [2]
+
+
+async def test_many_sockets_share_the_reading_and_one_that_is_behind_catches_up(
+    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await database_sync_to_async(begin)()
+    await write(run, 9)
+    reads: list[int] = []
+    read = following.events_after
+    monkeypatch.setattr(following, "events_after", lambda run_id, seq: reads.append(seq) or read(run_id, seq))
+    async with AsyncExitStack() as open_sockets:
+        sockets = [await open_sockets.enter_async_context(watching(run, owner, 10)) for _ in range(20)]
+        while following.open_sockets() < 20:
+            await asyncio.sleep(0)
+        late = await open_sockets.enter_async_context(watching(run, owner, 4))
+        assert await late.numbers(6) == [5, 6, 7, 8, 9, 10]
+        await write(run, 3)
+        for socket in [*sockets, late]:
+            assert await socket.numbers(3) == [11, 12, 13]
+    assert len(reads) < 20
+    assert following.open_sockets() == 0
+
+
+async def test_a_database_that_is_away_delays_events_and_loses_none(
+    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(following, "TRY_AGAIN_SECONDS", 0.01)
+    run = await database_sync_to_async(begin)()
+    read, failures = following.events_after, iter(range(6))
+
+    def away(run_id: str, seq: int) -> Any:
+        if next(failures, None) is not None:
+            raise OperationalError("server closed the connection")
+        return read(run_id, seq)
+
+    monkeypatch.setattr(following, "events_after", away)
+    async with watching(run, owner) as socket:
+        assert await socket.numbers(1) == [1]
+        await write(run)
+        assert await socket.numbers(1) == [2]
+    assert next(failures, None) is None
 
 
 async def test_other_peoples_runs_and_unknown_ones_look_the_same(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from devices.runs.execution import execute, release_all, sweep
+from chamnet_web.accounts.models import User
+from devices.runs import clock, turns
+from devices.runs.execution import execute, execute_due, release_all, sweep
 from devices.runs.models import Run, Step
 from devices.runs.services import cancel, pause, resume
 from devices.runs.steps import ClaimedStep, LeaseLostError, RunCancelledError, claim
@@ -18,6 +22,8 @@ from devices.runs.writing import writing
 
 pytestmark = pytest.mark.django_db
 Begin = Callable[..., Run]
+# The connection as a worker has it: not in a test's transaction, so that it may be closed.
+OUTSIDE = SimpleNamespace(in_atomic_block=False, close=lambda: None)
 
 
 def claimed(run: Run) -> ClaimedStep:
@@ -168,11 +174,120 @@ def test_the_sweep_announces_what_was_forgotten_and_leaves_the_rest(
     monkeypatch.setattr(
         "devices.runs.execution.announce_steps", lambda steps: announced.extend(step.pk for step in steps)
     )
+    monkeypatch.setattr("devices.runs.announce.messages", lambda queue: 0)
     forgotten, told, paused = begin(), begin(), begin()
     told.steps.update(announced_at=timezone.now())
     pause(paused)
     assert sweep() == 1
     assert announced == [forgotten.steps.get().pk]
+
+
+def test_what_the_brokers_messages_cover_is_not_announced_once_more(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.runs.announce.messages", lambda queue: 2)
+    runs = [begin() for _ in range(3)]
+    assert sweep() == 1
+    assert [run.steps.get().announced_at is not None for run in runs] == [True, False, False]
+
+
+def test_a_clock_that_is_set_gives_every_lease_a_new_beginning(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "_offset", None)
+    sweep()
+    step, real = claimed(begin()), timezone.now
+    for hours in (1, -1):
+        monkeypatch.setattr("django.utils.timezone.now", lambda hours=hours: real() + timedelta(hours=hours))
+        assert sweep() == 0
+        left = Step.objects.get(pk=step.step.pk).lease_expires_at - timezone.now()
+        assert timedelta(0) < left <= timedelta(seconds=30)
+    step.check(every_seconds=0)
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_step_and_for_a_lease_the_step(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = claimed(begin())
+    begun = time.monotonic()
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr("devices.runs.steps.connection", OUTSIDE)
+    with monkeypatch.context() as gone:
+        gone.setattr(ClaimedStep, "_mine", away)
+        step.check(every_seconds=0)
+        gone.setattr("devices.runs.steps.time.monotonic", lambda: begun + 31)
+        with pytest.raises(LeaseLostError):
+            step.check(every_seconds=0)
+    assert step.check(every_seconds=0).status == Run.Status.RUNNING
+
+
+def test_a_step_whose_database_went_away_is_given_back_untried(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin("toy.database")
+    monkeypatch.setattr("devices.runs.steps.connection", OUTSIDE)
+    execute(run.steps.get().pk)
+    step = run.steps.get()
+    assert (step.status, step.attempts) == (Step.Status.READY, 0)
+
+
+def test_a_full_disk_is_said_once_and_waited_for(begin: Begin, settings) -> None:
+    run = begin("toy.full")
+    for _ in range(2 * settings.STEP_ATTEMPTS):
+        execute(run.steps.get().pk)
+    step = run.steps.get()
+    assert (step.status, step.attempts) == (Step.Status.READY, 0)
+    run.refresh_from_db()
+    assert run.message == "The disk is full. Make room: it goes on by itself, from where it was."
+    assert run.events.filter(kind="log").count() == 1
+    assert step not in Step.objects.unannounced(timedelta(seconds=30))
+    assert step in Step.objects.unannounced(timedelta(seconds=0))
+
+
+def test_tries_are_counted_from_what_was_saved_last(begin: Begin, settings) -> None:
+    run = begin()
+    for _ in range(2 * settings.STEP_ATTEMPTS):
+        step = claimed(run)
+        with step.report(saved=True) as writer:
+            writer.event("saved")
+        lose(step)
+        sweep()
+    run.refresh_from_db()
+    assert run.status == Run.Status.RUNNING
+
+
+def test_the_jobs_of_two_people_and_two_jobs_of_one_take_turns(
+    begin: Begin, owner: User, stranger: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin()
+    study.steps.all().delete()
+    models = [begin(parent=study) for _ in range(4)]
+    build, other = begin(), begin()
+    Run.objects.filter(pk=other.pk).update(owner=stranger)
+    first = models[0].steps.get().pk
+    taken: list[Run] = []
+    for _ in range(6):
+        step = claim(turns.in_order("light")[0])
+        assert step is not None
+        taken.append(step.run)
+    assert execute_due(first) is False
+    assert taken == [models[0], other, build, *models[1:]]
+
+
+def test_with_one_worker_two_jobs_alternate(begin: Begin) -> None:
+    study = begin()
+    study.steps.all().delete()
+    for _ in range(3):
+        begin(parent=study, to=1)
+    build = begin(to=3)
+    served: list[Run] = []
+    while (due := turns.in_order("light")) and len(served) < 10:
+        served.append(Step.objects.get(pk=due[0]).run)
+        execute(due[0])
+    assert [run == build for run in served[:6]] == [False, True] * 3
 
 
 def test_an_expired_step_of_a_cancelled_run_waits_untried_for_another_try(begin: Begin) -> None:

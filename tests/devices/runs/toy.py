@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+from django.db import OperationalError
+
 from devices.runs.models import Run, Step
 from devices.runs.registry import RunKind
 from devices.runs.steps import ClaimedStep, StepFailedError
@@ -16,6 +20,8 @@ KIND = RunKind(
         "toy.refuse": f"{HERE}.refuse",
         "toy.crash": f"{HERE}.crash",
         "toy.spared": f"{HERE}.crash",
+        "toy.full": f"{HERE}.fill_disk",
+        "toy.database": f"{HERE}.lose_database",
         "toy.advance": f"{HERE}.advance",
         "toy.fragile": f"{HERE}.hold_or_break",
     },
@@ -53,6 +59,14 @@ def refuse(step: ClaimedStep) -> None:
 
 def crash(step: ClaimedStep) -> None:
     raise RuntimeError("out of fingers")
+
+
+def fill_disk(step: ClaimedStep) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def lose_database(step: ClaimedStep) -> None:
+    raise OperationalError("server closed the connection")
 
 
 def spare(writer: RunWriter, step: ClaimedStep, reason: str) -> None:

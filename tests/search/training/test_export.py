@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -29,6 +31,7 @@ from search.training.trainer import TrainingResult, predict_logits, train
 from search.training.verification import (
     LARGEST_LOSS,
     VerificationError,
+    VerifierKilledError,
     preprocessing_file,
     time_file,
     verify,
@@ -41,6 +44,7 @@ from tests.search.training.examples import (
     stripes,
     stripes_data,
 )
+from tests.serving import children_of
 
 TEST = stripes(48, seed=3)
 
@@ -227,6 +231,26 @@ def test_a_file_of_another_network_is_refused_with_the_difference(
             threads=1,
             batch_size=1,
             scratch=tmp_path,
+        )
+
+
+def test_a_checking_process_that_is_killed_says_nothing_about_the_file(
+    file: Path, logits: np.ndarray[tuple[int, ...], np.dtype[np.float32]], tmp_path: Path
+) -> None:
+    def kill() -> None:
+        for pid in children_of(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(VerifierKilledError, match="is there enough memory"):
+        verify(
+            file,
+            images=TEST.pixels(),
+            labels=TEST.labels,
+            logits=logits,
+            threads=1,
+            batch_size=1,
+            scratch=tmp_path,
+            on_wait=kill,
         )
 
 

@@ -1,4 +1,7 @@
-"""Runs the whole installation on this machine: broker, web server, workers and the sweep's clock."""
+"""Runs the whole installation on this machine: broker, web server, workers and the sweep's clock.
+
+Or some of its processes (`--only`), where PostgreSQL and Redis are shared by several machines.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +26,7 @@ from devices.runs.execution import release_all
 from devices.runs.supervisor import Child, Supervisor
 
 START_SECONDS = 60.0
+PARTS = ("web", "train", "light", "beat")
 # Said once per process and about nothing a person can mend here: workers running as root in a container,
 # and WhiteNoise answering under ASGI with files that Django reads in a thread.
 QUIET = "ignore:You're running the worker with superuser,ignore:StreamingHttpResponse must consume"
@@ -33,33 +38,52 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument(
+            "--only",
+            action="append",
+            choices=PARTS,
+            help="Start this part alone; may be given several times. Needs REDIS_URL.",
+        )
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        lock = _lock()
-        _refuse_unusable(host, port)
+    def handle(self, *args: Any, host: str, port: int, only: list[str] | None, **options: Any) -> None:
+        if only and settings.EMBEDDED_REDIS:
+            raise CommandError(
+                "The embedded broker serves one whole installation. Set REDIS_URL to run its parts apart."
+            )
+        parts = [part for part in PARTS if not only or part in only]
+        # Parts of one installation may share its data; what must not run twice is the whole.
+        lock = nullcontext() if only else _lock()
+        if "web" in parts:
+            _refuse_unusable(host, port)
         supervisor = Supervisor(_environment(), self._say)
         supervisor.install_signal_handlers()
-        try:
-            self._start(supervisor, host, port)
-            supervisor.watch()
-        finally:
-            self._say("Stopping…")
-            supervisor.stop()
-            lock.close()
+        with lock:
+            try:
+                self._start(supervisor, parts, host, port)
+                supervisor.watch()
+            finally:
+                self._say("Stopping…")
+                supervisor.stop()
 
-    def _start(self, supervisor: Supervisor, host: str, port: int) -> None:
+    def _start(self, supervisor: Supervisor, parts: list[str], host: str, port: int) -> None:
         if settings.EMBEDDED_REDIS:
             broker = supervisor.start("The embedded broker", _redis_command(), outlives=True)
             _wait_for(_redis_answers, broker, supervisor)
             # The lock says that no other supervisor lives, and the broker is private to this one: a lease
             # that is still held belongs to a worker of an earlier start, which can no longer be at work.
             release_all()
-        web = supervisor.start("The web server", _web_command(host, port))
-        for name, command in _celery_commands():
-            supervisor.start(name, command)
-        _wait_for(lambda: _listens(host, port), web, supervisor)
+        if "web" in parts:
+            web = supervisor.start("The web server", _web_command(host, port))
+        for part, (name, command) in _celery_commands().items():
+            if part in parts:
+                supervisor.start(name, command)
+        if "web" in parts:
+            _wait_for(lambda: _listens(host, port), web, supervisor)
         if not supervisor.stopping:
-            self._say(f"Open {address(host, port)}  (Ctrl-C stops everything)")
+            where = (
+                f"Open {address(host, port)}" if "web" in parts else f"Started: {', '.join(sorted(parts))}"
+            )
+            self._say(f"{where}  (Ctrl-C stops everything)")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -103,21 +127,16 @@ def _web_command(host: str, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _celery_commands() -> list[tuple[str, list[str]]]:
+def _celery_commands() -> dict[str, tuple[str, list[str]]]:
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "chamnet_web"]
     worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     one_each = ["--prefetch-multiplier", "1"]
-    return [
-        (
-            "The train worker",
-            [*worker, *one_each, "-Q", "train", "-c", str(settings.TRAIN_WORKERS), "-n", "train@%h"],
-        ),
-        (
-            "The light worker",
-            [*worker, *one_each, "-Q", "light", "-c", str(settings.LIGHT_WORKERS), "-n", "light@%h"],
-        ),
-        ("The clock", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
-    ]
+    train, light = str(settings.TRAIN_WORKERS), str(settings.LIGHT_WORKERS)
+    return {
+        "train": ("The train worker", [*worker, *one_each, "-Q", "train", "-c", train, "-n", "train@%h"]),
+        "light": ("The light worker", [*worker, *one_each, "-Q", "light", "-c", light, "-n", "light@%h"]),
+        "beat": ("The clock", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+    }
 
 
 def _environment() -> dict[str, str]:
