@@ -110,7 +110,7 @@ class _Add(nn.Module):
 class _GlobalAverage(nn.Module):
     """(n, channels, height, width) -> (n, channels).
 
-    Averaged over pixels as they lie in memory, so that the gradient lies there likewise: that of `mean((2, 3))`
+    Averaged over pixels as they lie in memory, so that the gradient lies likewise: that of `mean((2, 3))`
     comes in NCHW, and the norm before it then takes ten times as long.
     """
 
