@@ -13,11 +13,12 @@ from search.training.recipes import FIELD_LABELS, PRESETS, Recipe, RecipeError
 
 _HELP = {
     "momentum": "Nesterov's for SGD, the first beta for AdamW.",
-    "ema": "Such as 0.999; empty keeps the last weights instead.",
+    "ema": "Such as 0.999; empty judges and keeps the weights as they are trained.",
     "crop": "Such as 0.35 for photographs; empty shows whole images.",
     "flip": "Not where a mirrored image is of another class, as digits are.",
     "train_images": "A part of the training images, every class in proportion; empty takes all.",
     "schedule": "Cosine falls to zero at the last step.",
+    "validate_every": "The last epoch is always validated.",
 }
 
 

@@ -17,15 +17,8 @@ from search.services.datasets import drop_upload, limits
 from search.training import datasets
 from search.training.datasets import Arrays
 from search.training.ingestion.limits import IngestError
-from search.training.ingestion.packing import (
-    Plan,
-    chunks,
-    pixel_facts,
-    plan,
-    previews,
-    put_together,
-    read_slices,
-)
+from search.training.ingestion.packing import chunks, pixel_facts, previews, put_together
+from search.training.ingestion.slices import Plan, plan, read_slices
 from search.training.ingestion.sources import FolderSource, Source, open_source
 from search.training.stored import open_set
 
@@ -55,22 +48,33 @@ def _read(step: ClaimedStep, row: ImageSet, work: Path) -> None:
     with step.report() as writer:
         writer.progress(message="Looking what there is")
 
-    def on_files(count: int) -> None:
+    def on_wait() -> None:
         _check(step)
-        if step.run.message != (said := f"{count:,} files found"):
-            _say(step, said)
 
-    source = open_source(path, limits(), work, on_files)
+    source = open_source(path, limits(), work, _ListingProgress(step))
     try:
-        planned = plan(source, row.asked_size, limits())
+        planned = plan(source, row.asked_size, limits(), on_wait)
         with step.report() as writer:
             writer.progress(total=planned.images, message=f"Reading {planned.images:,} images")
             classes = len(source.listing.classes)
             writer.event("log", {"level": "info", "text": f"{planned.images:,} files in {classes} classes."})
-        read_slices(source, planned, work, limits(), _ReadingProgress(step))
+        read_slices(source, planned, work, _ReadingProgress(step))
         _take(step, row, source, planned, work)
     finally:
         source.close()
+
+
+class _ListingProgress:
+    """Says how many files there are so far, each time that there are a tenth more."""
+
+    def __init__(self, step: ClaimedStep) -> None:
+        self._step, self._told = step, 0
+
+    def __call__(self, files: int) -> None:
+        _check(self._step)
+        if files > 1.1 * self._told:
+            self._told = files
+            _say(self._step, f"{files:,} files found")
 
 
 class _ReadingProgress:
@@ -103,8 +107,8 @@ def _take(step: ClaimedStep, row: ImageSet, source: Source, planned: Plan, work:
     shutil.rmtree(made, ignore_errors=True)
     _say(step, "Putting the images together")
     root = source.root if isinstance(source, FolderSource) else None
-    taken = put_together(source.listing, planned, work, made, root)
-    _write_previews(made)
+    taken = put_together(source.listing, planned, work, made, root, lambda: _check(step))
+    _write_previews(step, made)
     row.facts, row.report, row.key = taken.facts, taken.report, taken.checksum[:KEY_LENGTH]
     same = ImageSet.objects.filter(owner=row.owner, key=row.key).exclude(pk=row.pk).first()
     if same is not None:
@@ -150,7 +154,7 @@ def _left_out(report: dict[str, Any]) -> str:
     return f"left out: {', '.join(parts)}" if parts else "none left out"
 
 
-def _write_previews(place: Path) -> None:
+def _write_previews(step: ClaimedStep, place: Path) -> None:
     stored = open_set(place)
 
     def images(rows: Any) -> Any:
@@ -158,7 +162,10 @@ def _write_previews(place: Path) -> None:
 
     development = np.flatnonzero(~stored.test)
     found = previews(
-        lambda rows: images(development[rows]), stored.labels[development], len(stored.facts["classes"])
+        lambda rows: images(development[rows]),
+        stored.labels[development],
+        len(stored.facts["classes"]),
+        lambda: _check(step),
     )
     np.save(place / "previews.npy", found)
 

@@ -16,9 +16,11 @@ def stratified_order(labels: npt.NDArray[np.int64], rng: np.random.Generator) ->
     each class within about one image of its share; cutting the order anywhere gives two stratified parts.
     """
     shuffled = rng.permutation(len(labels))
+    grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class after class, each in random order
+    _, starts, which, sizes = np.unique(
+        labels[grouped], return_index=True, return_inverse=True, return_counts=True
+    )
     place = np.empty(len(labels), dtype=np.float64)
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    place[grouped] = (np.arange(len(labels)) - starts[which] + 0.5) / sizes[which]
     # A stable sort of the shuffled images leaves ties between classes in random order.
     return shuffled[np.argsort(place[shuffled], kind="stable")].astype(np.int64)

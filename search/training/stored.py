@@ -39,14 +39,20 @@ class Reader(Protocol):
 
 
 class Packed:
-    """Images of one array, mapped from its file."""
+    """Images of one array, whose file is mapped only while some are read.
+
+    Pages that stay mapped count as memory of the process, and in the end all of them would.
+    """
 
     def __init__(self, place: Path) -> None:
-        self._images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-        self.shape: tuple[int, int, int, int] = self._images.shape
+        self._path = place / "images.npy"
+        mapped = np.load(self._path, mmap_mode="r", allow_pickle=False)
+        self.shape: tuple[int, int, int, int] = mapped.shape
+        self._offset: int = mapped.offset
 
     def read(self, rows: Rows) -> Pixels:
-        found: Pixels = np.asarray(self._images[rows])
+        mapped = np.memmap(self._path, np.uint8, mode="r", offset=self._offset, shape=self.shape)
+        found: Pixels = np.asarray(mapped[rows])
         return found
 
 

@@ -38,7 +38,7 @@ def recipe_page(request: HttpRequest, recipe_id: str) -> HttpResponse:
         "name": name,
         "note": note,
         "recipe": recipe,
-        "fields": [(label, _text(values[field])) for field, label in FIELD_LABELS.items()],
+        "fields": [(label, _text(field, values[field])) for field, label in FIELD_LABELS.items()],
         "predictors": predictors.select_related("run")[:50],
         "models": models.select_related("run", "candidate__search", "baseline__study")[:50],
         "text": json.dumps(values, indent=2),
@@ -91,7 +91,9 @@ def _start(request: HttpRequest) -> dict[str, Any]:
         return PRESETS["minutes"].to_json()
 
 
-def _text(value: object) -> str:
+def _text(field: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "–" if value is None else f"{value:,g}" if isinstance(value, int | float) else str(value)
+    if value is None:
+        return "all" if field == "train_images" else "none"
+    return f"{value:,g}" if isinstance(value, int | float) else str(value)

@@ -27,7 +27,7 @@ from search.services.predictors import start_predictor
 from search.spaces import preset
 from search.steps import dataset as steps
 from search.training import datasets as pure
-from search.training.ingestion import packing
+from search.training.ingestion import slices
 from tests.search.training.ingestion.made import files, folder_of, picture, zip_of
 
 pytestmark = pytest.mark.django_db
@@ -218,7 +218,7 @@ def test_two_people_share_files_not_rows(
 def test_reading_can_be_paused_and_cancelled(
     signed_in: Client, archive: bytes, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing, "SLICE", 10)
+    monkeypatch.setattr(slices, "SLICE", 10)
     real = steps._ReadingProgress.__call__
 
     def pause_once(self: Any, images: int) -> None:
@@ -357,6 +357,21 @@ def test_administrators_register_folders_below_the_allowed_ones(
     row = ImageSet.objects.get()
     assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
     assert row.source == ImageSet.Source.SERVER
+
+
+def test_a_folder_of_many_classes_does_not_flood_its_watchers(
+    owner: User, tmp_path: Path, work: Work
+) -> None:
+    folder = folder_of(tmp_path / "many", files(90, 5))
+    row = services.start_import(owner=owner, name="Many", path=folder, size=8)
+    work()
+    said = [event.data["message"] for event in row.run.events.filter(kind="progress")]
+    found = [one for one in said if "files found" in one]
+    assert 3 < len(found) < 35
+    assert len(said) < 150
+    row.refresh_from_db()
+    assert row.facts is not None
+    assert len(row.facts["classes"]) == 90
 
 
 def test_the_command_registers_what_lies_on_the_server(

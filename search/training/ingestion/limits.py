@@ -34,3 +34,8 @@ def amount(size: int) -> str:
         if size >= scale:
             return f"{size / scale:.3g} {unit}"
     return f"{size} bytes"
+
+
+def short(name: str) -> str:
+    """A name of at most 80 characters, for sentences."""
+    return name if len(name) <= 80 else f"{name[:77]}..."

@@ -1,7 +1,7 @@
-"""Reading a data set slice by slice, and putting the slices together.
+"""Putting the slices of a data set together: what comes out is a directory that `search.training.stored`
+opens.
 
-A slice that was read is a file in the working directory: whoever goes on after an interruption reads only the
-missing ones. What comes out is a directory that `search.training.stored` opens.
+Whatever takes long calls `on_wait` every now and then; what that raises ends the work.
 """
 
 from __future__ import annotations
@@ -11,41 +11,25 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.training.ingestion.decoding import fitted, is_grey
-from search.training.ingestion.limits import LISTED, IngestError, Limits, UnreadableError, amount
-from search.training.ingestion.sources import TEST, TRAIN, FolderSource, Listing, Source
+from search.training.ingestion.limits import LISTED, IngestError
+from search.training.ingestion.listing import TEST, TRAIN, Listing
+from search.training.ingestion.slices import RAW, Pixels, Plan, Slices, Wait, load_slices
 from search.training.splits import TEST_SEED, stratified_order
 
-SLICE = 1000
 FEWEST_PER_CLASS = 5
 TEST_SHARE = 0.2
 VALIDATION_SHARE, MOST_VALIDATION = 0.2, 10_000
 PREVIEWS, PREVIEW_SIZE = 8, 48
 BINS = 16
-_LOOKED_AT = 200
-_SIZES = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the images of a source are stored: height and width, and whether they are copied at all."""
-
-    size: int
-    packed: bool
-    images: int
-
-    @property
-    def slices(self) -> int:
-        return -(-self.images // SLICE)
+_AT_ONCE = 2**22
+"""Bytes of images that are copied at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,145 +41,23 @@ class Taken:
     report: dict[str, Any]
 
 
-def plan(source: Source, size: int | None, limits: Limits) -> Plan:
-    """Images are stored at `size`, or at what suits most. Raises IngestError when that is too much."""
-    count = len(source.listing)
-    side = size or _usual_size(source)
-    bytes_ = 3 * count * side * side
-    if bytes_ <= limits.packed:
-        return Plan(side, True, count)
-    if not isinstance(source, FolderSource):
-        raise IngestError(
-            f"Stored at {side} x {side} pixels the images are {amount(bytes_)}; {amount(limits.packed)} are "
-            "allowed. Choose a smaller size, or have an administrator register the folder on the server."
-        )
-    return Plan(side, False, count)
-
-
-def _usual_size(source: Source) -> int:
-    """The largest common size that half of the images reach with their shorter side."""
-    count = len(source.listing)
-    sides: list[int] = []
-    for index in np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)).tolist():
-        try:
-            sides.append(min(source.image(index).size))
-        except UnreadableError:
-            continue
-    if not sides:
-        raise IngestError("None of the images that were looked at can be read.")
-    return max((one for one in _SIZES if one <= median(sides)), default=_SIZES[0])
-
-
-def read_slices(
-    source: Source, planned: Plan, work: Path, limits: Limits, on_images: Callable[[int], object]
-) -> None:
-    """Reads every slice that the working directory lacks. `on_images` hears how many images are read in all;
-    what it raises stops the reading, and the slice at work is read again next time."""
-    raw = _raw_images(work, planned) if planned.packed else None
-    for number in range(planned.slices):
-        start, stop = number * SLICE, min((number + 1) * SLICE, planned.images)
-        place = work / f"slice-{number:06d}.npz"
-        if not place.exists():
-            fresh = work / f"slice-{number:06d}.part"
-            arrays: dict[str, Any] = _read_slice(source, planned, start, stop, raw, on_images)
-            with fresh.open("wb") as file:
-                np.savez(file, **arrays)
-            if raw is not None:
-                raw.flush()
-            os.replace(fresh, place)
-        on_images(stop)
-
-
-def _raw_images(work: Path, planned: Plan) -> np.memmap[Any, np.dtype[np.uint8]]:
-    place = work / "raw.npy"
-    shape = (planned.images, planned.size, planned.size, 3)
-    if place.exists():
-        known: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(place, mode="r+")
-        if known.shape == shape:
-            return known
-    made: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(
-        place, mode="w+", dtype=np.uint8, shape=shape
-    )
-    return made
-
-
-def _read_slice(
-    source: Source,
+def put_together(
+    listing: Listing,
     planned: Plan,
-    start: int,
-    stop: int,
-    raw: np.memmap[Any, np.dtype[np.uint8]] | None,
-    on_images: Callable[[int], object],
-) -> dict[str, npt.NDArray[Any]]:
-    count = stop - start
-    good, grey = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    digests = np.zeros((count, 32), dtype=np.uint8)
-    sizes = np.zeros((count, 2), dtype=np.int32)
-    values = np.zeros((3, 256), dtype=np.int64)
-    problems: list[str] = []
-    for place in range(count):
-        if place % 100 == 0:
-            on_images(start + place)
-        try:
-            image = source.image(start + place)
-        except UnreadableError as error:
-            problems.append(f"{source.listing.names[start + place]}: {error}")
-            continue
-        whole = np.asarray(image.convert("RGB"))
-        head = f"{image.size[0]}x{image.size[1]}:".encode()
-        digests[place] = np.frombuffer(hashlib.sha256(head + whole.tobytes()).digest(), dtype=np.uint8)
-        good[place], grey[place], sizes[place] = True, is_grey(image, whole), image.size
-        pixels = fitted(image, planned.size)
-        for channel in range(3):
-            values[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
-        if raw is not None:
-            raw[start + place] = pixels
-    return {
-        "good": good,
-        "grey": grey,
-        "digests": digests,
-        "sizes": sizes,
-        "values": values,
-        "problems": np.array(problems, dtype=np.str_),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """All slices together."""
-
-    good: npt.NDArray[np.bool_]
-    grey: npt.NDArray[np.bool_]
-    digests: Pixels
-    sizes: npt.NDArray[np.int32]
-    values: npt.NDArray[np.int64]
-    problems: list[str]
-
-
-def _load_slices(work: Path, planned: Plan) -> _Read:
-    parts = []
-    for number in range(planned.slices):
-        with np.load(work / f"slice-{number:06d}.npz", allow_pickle=False) as part:
-            parts.append(dict(part))
-    joined = {
-        name: np.concatenate([part[name] for part in parts]) for name in ("good", "grey", "digests", "sizes")
-    }
-    return _Read(
-        **joined,
-        values=np.sum([part["values"] for part in parts], axis=0),
-        problems=[str(one) for part in parts for one in part["problems"]],
-    )
-
-
-def put_together(listing: Listing, planned: Plan, work: Path, out: Path, root: Path | None = None) -> Taken:
+    work: Path,
+    out: Path,
+    root: Path | None = None,
+    on_wait: Wait = lambda: None,
+) -> Taken:
     """Makes the directory `out` of everything that was read.
 
     Unreadable images are left out, and of images that are the same to the pixel all but one; one that is in
     both parts stays in the test part. `root` is where the images of a set lie that is not packed.
     Raises IngestError when too little is left of a class.
     """
-    read = _load_slices(work, planned)
+    read = load_slices(work, planned, on_wait)
     kept, doubles = _distinct(listing, read)
+    on_wait()
     labels = listing.labels[kept]
     _check_classes(listing, labels)
     test = _test_part(listing, labels, kept)
@@ -205,11 +67,12 @@ def put_together(listing: Listing, planned: Plan, work: Path, out: Path, root: P
     np.save(out / "test.npy", test)
     values = read.values
     if planned.packed:
-        values = _write_images(work, out, kept, planned.size, channels)
+        values = _write_images(work, out, kept, planned, channels, on_wait)
     else:
         np.save(
             out / "names.npy", np.array([os.fsencode(listing.names[row]) for row in kept], dtype=np.bytes_)
         )
+    on_wait()
     development = int((~test).sum())
     facts = {
         "classes": list(listing.classes),
@@ -227,7 +90,7 @@ def put_together(listing: Listing, planned: Plan, work: Path, out: Path, root: P
     return Taken(checksum, facts, report)
 
 
-def _distinct(listing: Listing, read: _Read) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
+def _distinct(listing: Listing, read: Slices) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
     """Rows of the images that stay, in their order, and what is said of the others."""
     rows = np.flatnonzero(read.good)
     parts = listing.parts if listing.parts is not None else np.zeros(len(listing), dtype=np.int8)
@@ -236,18 +99,18 @@ def _distinct(listing: Listing, read: _Read) -> tuple[npt.NDArray[np.int64], dic
     _, chosen, belongs = np.unique(keys, return_index=True, return_inverse=True)
     keeper = first[chosen][belongs]
     same = keeper != first
-    dropped = sorted(zip(first[same].tolist(), keeper[same].tolist(), strict=True))
+    order = np.argsort(first[same])
+    dropped, instead = first[same][order], keeper[same][order]
 
-    def told(pairs: list[tuple[int, int]]) -> dict[str, Any]:
-        names = [[listing.names[one], listing.names[other]] for one, other in pairs[:LISTED]]
-        return {"count": len(pairs), "listed": names}
+    def told(which: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        pairs = zip(dropped[which][:LISTED].tolist(), instead[which][:LISTED].tolist(), strict=True)
+        names = [[listing.names[one], listing.names[other]] for one, other in pairs]
+        return {"count": int(which.sum()), "listed": names}
 
-    overlap = [(one, other) for one, other in dropped if parts[one] == TRAIN and parts[other] == TEST]
-    conflicts = [(one, other) for one, other in dropped if listing.labels[one] != listing.labels[other]]
     return np.sort(first[chosen]), {
-        "duplicates": told(dropped),
-        "overlap": told(overlap),
-        "conflicts": told(conflicts),
+        "duplicates": told(np.ones(len(dropped), dtype=bool)),
+        "overlap": told((parts[dropped] == TRAIN) & (parts[instead] == TEST)),
+        "conflicts": told(listing.labels[dropped] != listing.labels[instead]),
     }
 
 
@@ -281,19 +144,28 @@ def _test_part(
 
 
 def _write_images(
-    work: Path, out: Path, kept: npt.NDArray[np.int64], size: int, channels: int
+    work: Path, out: Path, kept: npt.NDArray[np.int64], planned: Plan, channels: int, on_wait: Wait
 ) -> npt.NDArray[np.int64]:
     """Copies the images that stay; how often each of the 256 values occurs per channel (3, 256)."""
-    raw = np.load(work / "raw.npy", mmap_mode="r", allow_pickle=False)
-    shape = (len(kept), size, size, channels)
-    images = np.lib.format.open_memmap(out / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    shape = (planned.size, planned.size, 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(kept), *shape[:2], channels)}
     values = np.zeros((3, 256), dtype=np.int64)
-    for start in range(0, len(kept), SLICE):
-        part = raw[kept[start : start + SLICE]][..., :channels]
-        images[start : start + len(part)] = part
-        for channel in range(channels):
-            values[channel] += np.bincount(part[..., channel].ravel(), minlength=256)
-    images.flush()
+    with (out / "images.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for some in chunks(planned.images, max(1, _AT_ONCE // (3 * planned.size**2))):
+            first, end = np.searchsorted(kept, (some.start, some.stop))
+            read = np.fromfile(
+                work / RAW,
+                dtype=np.uint8,
+                count=(some.stop - some.start) * int(np.prod(shape)),
+                offset=some.start * int(np.prod(shape)),
+            ).reshape(-1, *shape)
+            part = read[kept[first:end] - some.start][..., :channels]
+            file.write(part.tobytes())
+            for channel in range(channels):
+                values[channel] += np.bincount(part[..., channel].ravel(), minlength=256)
+            os.fsync(file.fileno())  # so that little is left to wait for at the end
+            on_wait()
     return values
 
 
@@ -311,7 +183,7 @@ def _checksum(
 def _report(
     listing: Listing,
     planned: Plan,
-    read: _Read,
+    read: Slices,
     kept: npt.NDArray[np.int64],
     test: npt.NDArray[np.bool_],
     values: npt.NDArray[np.int64],
@@ -352,19 +224,25 @@ def _spread(lengths: npt.NDArray[np.int32]) -> list[int]:
 
 
 def previews(
-    images: Callable[[npt.NDArray[np.int64]], Pixels], labels: npt.NDArray[np.int64], classes: int
+    images: Callable[[npt.NDArray[np.int64]], Pixels],
+    labels: npt.NDArray[np.int64],
+    classes: int,
+    on_wait: Wait = lambda: None,
 ) -> Pixels:
     """PREVIEWS images of each class, spread over it, at most PREVIEW_SIZE wide: (classes, 8, p, p, channels).
 
     `images` gives images by their rows; of a class with fewer the rest stays black.
     """
-    rows = [_spread_rows(np.flatnonzero(labels == one)) for one in range(classes)]
+    grouped = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[grouped], np.arange(classes + 1))
+    rows = [_spread_rows(grouped[start:end]) for start, end in pairwise(ends.tolist())]
     sample = images(rows[0][:1])
     step = max(1, -(-sample.shape[1] // PREVIEW_SIZE))
     side, channels = len(range(0, sample.shape[1], step)), sample.shape[3]
     found = np.zeros((classes, PREVIEWS, side, side, channels), dtype=np.uint8)
     for one, chosen in enumerate(rows):
         found[one, : len(chosen)] = images(chosen)[:, ::step, ::step]
+        on_wait()
     return found
 
 
@@ -374,6 +252,6 @@ def _spread_rows(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return chosen
 
 
-def chunks(count: int) -> Iterator[slice]:
+def chunks(count: int, at_once: int = 1000) -> Iterator[slice]:
     """Slices that cover `count` rows."""
-    return (slice(start, min(start + SLICE, count)) for start in range(0, count, SLICE))
+    return (slice(start, min(start + at_once, count)) for start in range(0, count, at_once))

@@ -7,8 +7,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -17,31 +16,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from search.training.ingestion.decoding import decode
-from search.training.ingestion.limits import LISTED, IngestError, Limits, UnreadableError, amount
+from search.training.ingestion.limits import IngestError, Limits, UnreadableError, amount, short
+from search.training.ingestion.listing import TEST, TRAIN, Ignored, Listing, arrange
 
-TRAIN, TEST = 0, 1
-"""The part of the data set an image belongs to, where its folders say so."""
-_TRAIN_NAMES, _TEST_NAMES, _HELD_OUT_NAMES = (
-    {"train", "training"},
-    {"test", "testing"},
-    {"val", "valid", "validation"},
-)
-_IGNORED = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini"}
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The images of a data set before one was read."""
-
-    classes: tuple[str, ...]
-    names: tuple[str, ...]
-    labels: npt.NDArray[np.int64]  # (n,)
-    parts: npt.NDArray[np.int8] | None  # (n,) of TRAIN and TEST, or None where the split is ours to make
-    ignored: tuple[str, ...] = ()  # names with reasons, the first LISTED
-    ignored_count: int = 0
-
-    def __len__(self) -> int:
-        return len(self.names)
+HEARD_EVERY = 1000
+"""Files of a folder that are found between two reports."""
 
 
 class Source(Protocol):
@@ -60,8 +39,8 @@ def open_source(
 ) -> Source:
     """Opens what lies at a path. `scratch` is a directory for arrays that are unpacked.
 
-    `on_files` hears how many files of a folder were found so far. Raises IngestError for what cannot be taken
-    in.
+    `on_files` hears every now and then how many files of a folder were found so far, or 0 while arrays are
+    unpacked. Raises IngestError for what cannot be taken in.
     """
     if path.is_dir():
         return FolderSource(path, limits, on_files)
@@ -75,7 +54,7 @@ def open_source(
             is_arrays = bool(arrays) and len(arrays) == len(archive.namelist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise IngestError(f"The file is damaged: {error}.") from None
-    return ArraysSource(path, limits, scratch) if is_arrays else ZipSource(path, limits)
+    return ArraysSource(path, limits, scratch, lambda: on_files(0)) if is_arrays else ZipSource(path, limits)
 
 
 class ZipSource:
@@ -108,7 +87,7 @@ def check_archive(archive: zipfile.ZipFile, size: int, limits: Limits) -> list[z
     for member in members:
         _check_member(member, limits)
         if member.filename in names:
-            raise IngestError(f"The archive names “{_short(member.filename)}” twice.")
+            raise IngestError(f"The archive names “{short(member.filename)}” twice.")
         names.add(member.filename)
     unpacked = sum(member.file_size for member in members)
     if unpacked > limits.unpacked:
@@ -120,7 +99,7 @@ def check_archive(archive: zipfile.ZipFile, size: int, limits: Limits) -> list[z
 
 
 def _check_member(member: zipfile.ZipInfo, limits: Limits) -> None:
-    name = _short(member.filename)
+    name = short(member.filename)
     if member.flag_bits & 0x1:
         raise IngestError(f"“{name}” is encrypted. Make the archive without a password.")
     if stat.S_ISLNK(member.external_attr >> 16):
@@ -143,7 +122,7 @@ def _check_overlaps(members: list[zipfile.ZipInfo], size: int) -> None:
     for member in sorted(members, key=lambda one: one.header_offset):
         if member.header_offset < end or member.header_offset + member.compress_size > size:
             raise IngestError(
-                f"“{_short(member.filename)}” overlaps another file: this looks like a zip bomb."
+                f"“{short(member.filename)}” overlaps another file: this looks like a zip bomb."
             )
         end = member.header_offset + member.compress_size
 
@@ -180,25 +159,26 @@ class FolderSource:
         self, root: Path, limits: Limits, on_files: Callable[[int], object] = lambda n: None
     ) -> None:
         self.root, self._limits = root, limits
-        self._links: list[str] = []
-        self.listing = arrange(self._walk(on_files), limits, self._links)
+        self._ignored = Ignored()
+        self.listing = arrange(self._walk(on_files), limits, self._ignored)
 
     def _walk(self, on_files: Callable[[int], object]) -> Iterator[str]:
         found, waiting = 0, [""]
         while waiting:
             folder = waiting.pop()
-            with os.scandir(self.root / folder) as entries:
-                for entry in sorted(entries, key=lambda one: one.name):
-                    name = f"{folder}{entry.name}"
-                    if entry.is_symlink():
-                        self._links.append(f"{name}: a symbolic link")
-                    elif entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{name}/")
-                    else:
-                        found += 1
-                        if found > self._limits.files:
-                            raise IngestError(f"The folder holds more than {self._limits.files:,} files.")
-                        yield name
+            for entry in _entries(self.root, folder):
+                name = f"{folder}{entry.name}"
+                if entry.is_symlink():
+                    self._ignored.add(f"{name}: a symbolic link")
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{name}/")
+                else:
+                    found += 1
+                    if found > self._limits.files:
+                        raise IngestError(f"The folder holds more than {self._limits.files:,} files.")
+                    if found % HEARD_EVERY == 0:
+                        on_files(found)
+                    yield name
             on_files(found)
 
     def image(self, index: int) -> Image.Image:
@@ -206,6 +186,18 @@ class FolderSource:
 
     def close(self) -> None:
         pass
+
+
+def _entries(root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder below `root`, in no order and never all at once."""
+    try:
+        with os.scandir(root / folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise IngestError(
+            f"The folder “{short(folder or str(root))}” cannot be read: {error.strerror}. "
+            "Let the account that runs the workers read it."
+        ) from None
 
 
 def read_image(root: Path, name: str, limits: Limits) -> Image.Image:
@@ -221,76 +213,18 @@ def read_image(root: Path, name: str, limits: Limits) -> Image.Image:
     return decode(content, limits.pixels)
 
 
-def arrange(names: Iterable[str], limits: Limits, ignored: list[str] | None = None) -> Listing:
-    """Which class and part each file belongs to, by its folders.
-
-    The layouts are class/image and {train, test}/class/image, within one more folder or not. Where there is a
-    validation folder but no test folder, as ImageNet has it, that is the test part; beside a test folder it
-    is more to learn from. Raises IngestError when there are not two classes.
-    """
-    skipped = ignored if ignored is not None else []
-    paths = sorted(name for name in names if not _is_junk(name))
-    depth = _common_depth(paths)
-    outer = {path.split("/")[depth].lower() for path in paths if path.count("/") > depth}
-    split = outer & _TRAIN_NAMES and outer <= _TRAIN_NAMES | _TEST_NAMES | _HELD_OUT_NAMES and len(outer) > 1
-    test_names = _TEST_NAMES if outer & _TEST_NAMES else _HELD_OUT_NAMES
-    at = depth + 1 if split else depth
-    kept: list[str] = []
-    owners: list[str] = []
-    parts: list[int] = []
-    for path in paths:
-        pieces = path.split("/")
-        if len(pieces) < at + 2:
-            skipped.append(f"{path}: not in the folder of a class")
-            continue
-        kept.append(path)
-        owners.append(pieces[at])
-        parts.append(TEST if split and pieces[depth].lower() in test_names else TRAIN)
-    classes = sorted(set(owners))
-    if len(classes) < 2:
-        raise IngestError(
-            "There must be at least two folders of images, one per class, "
-            f"not {'none' if not classes else f'only “{_short(classes[0])}”'}."
-        )
-    if len(classes) > limits.classes:
-        raise IngestError(f"There are {len(classes):,} folders of classes; {limits.classes:,} are allowed.")
-    number = {name: index for index, name in enumerate(classes)}
-    return Listing(
-        classes=tuple(classes),
-        names=tuple(kept),
-        labels=np.array([number[owner] for owner in owners], dtype=np.int64),
-        parts=np.array(parts, dtype=np.int8) if split else None,
-        ignored=tuple(skipped[:LISTED]),
-        ignored_count=len(skipped),
-    )
-
-
-def _is_junk(name: str) -> bool:
-    """What systems leave in folders and nobody means."""
-    return any(piece.lower() in _IGNORED or piece.startswith("._") for piece in name.split("/"))
-
-
-def _common_depth(paths: list[str]) -> int:
-    """How many folders lie around everything else."""
-    depth = 0
-    while True:
-        names = {path.split("/")[depth] if path.count("/") > depth else "" for path in paths}
-        if len(names) != 1 or names == {""}:
-            return depth
-        depth += 1
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 80 else f"{name[:77]}..."
-
-
 _PAIRS = (("images", "labels", TRAIN), ("x_train", "y_train", TRAIN), ("x_test", "y_test", TEST))
 
 
 class ArraysSource:
     """.npz arrays: images with labels, or x_train, y_train, x_test and y_test; `classes` may name them."""
 
-    def __init__(self, path: Path, limits: Limits, scratch: Path) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, scratch: Path, on_wait: Callable[[], object] = lambda: None
+    ) -> None:
+        def unpacked(member: zipfile.ZipInfo) -> npt.NDArray[np.generic]:
+            return _unpack(archive, member, scratch, limits, on_wait)
+
         with zipfile.ZipFile(path) as archive:
             members = check_archive(archive, path.stat().st_size, limits)
             arrays = {member.filename[: -len(".npy")]: member for member in members}
@@ -300,9 +234,9 @@ class ArraysSource:
                     "The arrays must be called images and labels, or x_train, y_train, x_test and y_test; "
                     f"found are {', '.join(sorted(arrays)[:8])}."
                 )
-            self._images = [_unpack(archive, arrays[name], scratch, limits) for name, _, _ in parts]
-            labels = [_unpack(archive, arrays[name], scratch, limits) for _, name, _ in parts]
-            given = _unpack(archive, arrays["classes"], scratch, limits) if "classes" in arrays else None
+            self._images = [unpacked(arrays[name]) for name, _, _ in parts]
+            labels = [unpacked(arrays[name]) for _, name, _ in parts]
+            given = unpacked(arrays["classes"]) if "classes" in arrays else None
         for (name, label_name, _), images, label in zip(parts, self._images, labels, strict=True):
             _check_images(name, images)
             _check_labels(label_name, label, len(images))
@@ -336,7 +270,11 @@ class ArraysSource:
 
 
 def _unpack(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, scratch: Path, limits: Limits
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    scratch: Path,
+    limits: Limits,
+    on_wait: Callable[[], object],
 ) -> npt.NDArray[np.generic]:
     """An array of an archive, mapped from a file in `scratch`; its header is read before anything else."""
     name = member.filename
@@ -362,6 +300,7 @@ def _unpack(
                 if left < 0:
                     raise IngestError(f"“{name}” is larger than the archive says.")
                 out.write(chunk)
+                on_wait()
         found: npt.NDArray[np.generic] = np.load(place, mmap_mode="r", allow_pickle=False)
     except IngestError:
         raise

@@ -127,6 +127,21 @@ def test_feature_maps_are_laid_out_in_channels_last(channels: int) -> None:
     assert not stem(images).is_contiguous()
 
 
+def test_the_gradient_of_the_last_feature_map_is_laid_out_as_the_map_is() -> None:
+    network = small_network()
+    layouts: list[tuple[int, ...]] = []
+
+    def watch(_module: nn.Module, _inputs: object, features: torch.Tensor) -> None:
+        layouts.append(features.stride())
+        features.register_hook(lambda gradient: layouts.append(gradient.stride()))
+
+    pool = next(index for index, layer in enumerate(network.layers) if layer.operator.kind == "avgpool")
+    list(network.modules_by_layer.values())[network.layers[pool].inputs[0]].register_forward_hook(watch)
+    network(torch.rand(4, 1, 16, 16)).sum().backward()
+    features, gradient = layouts
+    assert gradient == features
+
+
 def test_dropout_acts_in_training_only() -> None:
     network = small_network(dropout=0.5)
     images = torch.rand(4, 1, 8, 8)

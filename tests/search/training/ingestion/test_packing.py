@@ -12,9 +12,10 @@ import pytest
 from search.training import datasets
 from search.training.batches import TrainingImages
 from search.training.datasets import Dataset
-from search.training.ingestion import packing
-from search.training.ingestion.limits import IngestError, Limits
-from search.training.ingestion.packing import plan, previews, put_together, read_slices
+from search.training.ingestion import packing, slices
+from search.training.ingestion.limits import LISTED, IngestError, Limits
+from search.training.ingestion.packing import previews, put_together
+from search.training.ingestion.slices import plan, read_slices
 from search.training.ingestion.sources import FolderSource, open_source
 from search.training.preprocessing import Preprocessing
 from search.training.stored import LazyImages, open_set
@@ -31,7 +32,7 @@ def take(
     work.mkdir(exist_ok=True)
     source = open_source(path, limits, work)
     planned = plan(source, size, limits)
-    read_slices(source, planned, work, limits, lambda images: None)
+    read_slices(source, planned, work, lambda images: None)
     root = source.root if isinstance(source, FolderSource) else None
     return put_together(source.listing, planned, work, tmp_path / name, root)
 
@@ -113,7 +114,7 @@ def test_the_size_that_suits_most_images_is_taken(tmp_path: Path) -> None:
 
 
 def test_reading_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "SLICE", 8)
+    monkeypatch.setattr(slices, "SLICE", 8)
     path = zip_of(tmp_path / "a.zip", files())
     whole = take(path, tmp_path, name="whole")
     work = tmp_path / "work"
@@ -129,8 +130,8 @@ def test_reading_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: p
             raise Killed
 
     with pytest.raises(Killed):
-        read_slices(source, planned, work, LIMITS, die_at)
-    assert len(list(work.glob("slice-*.npz"))) == 3
+        read_slices(source, planned, work, die_at)
+    assert len(list(work.glob("slice-*.npz"))) == 2
     real, seen = source.image, set()
 
     def watched(index: int) -> Any:
@@ -138,12 +139,57 @@ def test_reading_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: p
         return real(index)
 
     monkeypatch.setattr(source, "image", watched)
-    read_slices(source, planned, work, LIMITS, lambda images: None)
-    assert min(seen) == 24
+    read_slices(source, planned, work, lambda images: None)
+    assert min(seen) == 16
     resumed = put_together(source.listing, planned, work, tmp_path / "resumed")
     assert resumed == whole
     for name in ("images.npy", "labels.npy", "test.npy"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_files_that_changed_during_an_interruption_are_read_again(tmp_path: Path) -> None:
+    content = files()
+    root = folder_of(tmp_path / "set", content)
+    take(root, tmp_path, name="old")
+    (root / "class0/0.png").unlink()  # every later file moves up by one
+    again = take(root, tmp_path, name="old")
+    del content["class0/0.png"]
+    assert again == take(folder_of(tmp_path / "fresh", content), tmp_path, name="fresh")
+
+
+def test_of_very_many_problems_the_first_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    content = files(3, 20) | {f"class0/broken{number:03d}.png": b"x" for number in range(LISTED + 20)}
+    content |= {f"class1/again{number:03d}.png": content["class1/0.png"] for number in range(LISTED + 5)}
+    root = folder_of(tmp_path / "set", content)
+    for number in range(LISTED + 7):
+        (root / f"link{number:03d}").symlink_to(root)
+    report = take(root, tmp_path).report
+    for kind, count in (("unreadable", LISTED + 20), ("duplicates", LISTED + 5), ("ignored", LISTED + 7)):
+        assert report[kind]["count"] == count
+        assert len(report[kind]["listed"]) == LISTED
+    assert report["kept"] == 60
+
+
+@pytest.mark.parametrize("packed", [10**9, 100])
+def test_the_lease_can_be_renewed_after_every_image_slice_and_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: int
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 10)
+    monkeypatch.setattr(packing, "_AT_ONCE", 3 * 8 * 8 * 10)
+    waited: list[str] = []
+    source = open_source(folder_of(tmp_path / "set", files(4, 20)), LIMITS, tmp_path)
+    planned = plan(source, None, Limits(packed=packed), lambda: waited.append("looked at"))
+    assert waited.count("looked at") == 80
+    read: list[int] = []
+    read_slices(source, planned, tmp_path, read.append)
+    assert set(read) == set(range(81))
+    put_together(
+        source.listing, planned, tmp_path, tmp_path / "made", tmp_path / "set", lambda: waited.append("made")
+    )
+    assert waited.count("made") >= 8
+    stored = open_set(tmp_path / "made")
+    previews(stored.images.reader.read, stored.labels, 4, lambda: waited.append("seen"))
+    assert waited.count("seen") == 4
 
 
 def test_a_set_too_large_to_pack_stays_in_its_folder_and_trains_the_same(tmp_path: Path) -> None:

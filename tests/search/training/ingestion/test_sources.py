@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import struct
 import warnings
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from search.training.ingestion import sources
 from search.training.ingestion.decoding import decode
 from search.training.ingestion.limits import IngestError, Limits, UnreadableError
-from search.training.ingestion.sources import TEST, TRAIN, arrange, is_plain_path, open_source
+from search.training.ingestion.listing import TEST, TRAIN, arrange
+from search.training.ingestion.sources import is_plain_path, open_source
 from tests.search.training.ingestion.made import files, folder_of, picture, zip_of
 
 LIMITS = Limits()
@@ -358,3 +361,30 @@ def test_any_names_give_classes_or_a_sentence(names: list[str]) -> None:
         return
     assert len(found.classes) >= 2
     assert set(found.labels.tolist()) == set(range(len(found.classes)))
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    root = folder_of(tmp_path / "set", files(2, 3))
+
+    def take_away(_files: int) -> None:
+        shutil.rmtree(root / "class0", ignore_errors=True)
+        shutil.rmtree(root / "class1", ignore_errors=True)
+
+    with pytest.raises(IngestError, match=r"The folder “class./” cannot be read: No such file"):
+        open_source(root, LIMITS, tmp_path, take_away)
+
+
+def test_files_are_heard_of_while_a_large_folder_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "HEARD_EVERY", 4)
+    heard: list[int] = []
+    open_source(folder_of(tmp_path / "set", files(2, 10)), LIMITS, tmp_path, heard.append)
+    assert heard == [0, 4, 8, 10, 12, 16, 20, 20]
+
+
+def test_unpacking_arrays_lets_the_lease_be_renewed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((20, 512, 512), dtype=np.uint8), labels=np.arange(20) % 2)
+    heard: list[int] = []
+    open_source(tmp_path / "a.npz", LIMITS, tmp_path, heard.append)
+    assert heard == [0] * 7
