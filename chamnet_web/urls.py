@@ -14,6 +14,7 @@ for pattern in api_urls[0]:
 urlpatterns = [
     path("api/v1/", api_urls),
     path("", include("chamnet_web.accounts.urls")),
+    path("", include("chamnet_web.guide.urls")),
     path("", include("devices.runs.urls")),
     path("", include("devices.urls")),
     path("", include("search.urls")),
