@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from chamnet_web.guide.chapters import FOLDER, chapters, find
 from chamnet_web.guide.glossary import GLOSSARY
-from chamnet_web.guide.markdown import GuideError, dark_name, read
+from chamnet_web.guide.markdown import GuideError, dark_name, read, slug_of
 from chamnet_web.guide.pages import HELP_OF
 from docs import make_pictures
 from tests.serving import ROOT
@@ -54,8 +54,9 @@ def test_a_page_links_to_its_chapter(signed_in: Client) -> None:
     assert f'href="{reverse("help-chapter", args=["searches"])}" aria-label="Help about searches"' in page
 
 
-@pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.slug)
-def test_a_chapter_shows_and_all_its_links_lead_somewhere(signed_in: Client, chapter: Any) -> None:
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_chapter_shows_and_all_its_links_lead_somewhere(signed_in: Client, name: str) -> None:
+    chapter = next(chapter for chapter in chapters() if chapter.slug == slug_of(name))
     page = signed_in.get(chapter.get_absolute_url())
     assert page.status_code == 200
     for address in set(re.findall(r'href="((?:/|#)[^"]*)"', chapter.document.html)):
