@@ -82,7 +82,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["devices.runs.templatetags.runs"],
+            "builtins": ["devices.runs.templatetags.runs", "chamnet_web.guide.templatetags.guide"],
         },
     }
 ]

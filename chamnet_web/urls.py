@@ -18,6 +18,7 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("api/v1/", api_urls),
     path("", include("chamnet_web.accounts.urls")),
+    path("", include("chamnet_web.guide.urls")),
     path("", include("devices.runs.urls")),
     path("", include("devices.urls")),
     path("", include("search.urls")),

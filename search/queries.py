@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
-from devices.models import LatencyTable
+from devices.models import Device, LatencyTable
 from devices.runs.models import Run
-from search.models import CostPredictor, Predictor, Sample, Search
+from search.models import CostPredictor, Predictor, Sample, Search, TrainedModel
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
 
@@ -96,3 +96,16 @@ def searches_of_group(search: Search) -> list[Search]:
             "candidates", "further_limits__table__device", "further_limits__cost__device"
         )
     )
+
+
+def steps_to_a_file(owner: Any) -> dict[str, Any]:
+    """Which of the five steps from a device to a file are done, and the first that is not (None at the end)."""
+    finished = {"run__status": Run.Status.SUCCEEDED}
+    done = {
+        "device": Device.objects.owned_by(owner).exists(),
+        "table": usable_tables(owner).exists() or usable_timings(owner).exists(),
+        "predictor": usable_predictors(owner).exists(),
+        "search": Search.objects.owned_by(owner).filter(**finished).exists(),
+        "model": TrainedModel.objects.owned_by(owner).filter(**finished).exists(),
+    }
+    return {"done": done, "next": next((step for step, is_done in done.items() if not is_done), None)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a long pass phrase"  # of the account that a furnished installation has
 
 
 def free_port() -> int:
@@ -108,3 +110,18 @@ def installation(data: Path, **settings: str) -> dict[str, str]:
             timeout=120,
         )
     return made
+
+
+def furnish(environment: dict[str, str]) -> dict[str, str]:
+    """Fills an installation with something of everything; the addresses of its pages by name."""
+    said = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-c", "from tests.browser.furnish import main; main()"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    ).stdout
+    addresses: dict[str, str] = json.loads(said.rpartition("ADDRESSES ")[2])
+    return addresses

@@ -65,6 +65,7 @@ class Sample(models.Model):
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.WAITING)
     accuracy = models.FloatField(null=True, help_text="Validation accuracy, 0 to 1.")
     seconds = models.FloatField(null=True)
+    losses = models.JSONField(default=list, help_text="Mean training loss of each epoch.")
     reason = models.TextField(default="")
 
     class Meta:

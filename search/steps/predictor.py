@@ -167,11 +167,14 @@ def _train(step: ClaimedStep, predictor: Predictor, proposal: Proposal) -> dict[
     architecture = Architecture(predictor.space.load(), tuple(proposal.sample.genes))
     known = dataset_of(predictor.owner, predictor.dataset)
     begun = time.monotonic()
+    losses: list[float] = []
 
     def report_epoch(epoch: EpochResult) -> None:
+        losses.append(round(epoch.loss, 5))
         with step.report() as writer:
+            Sample.objects.filter(pk=proposal.sample_id).update(losses=losses)
             facts = {"index": proposal.index, "epoch": epoch.number, "epochs": recipe.epochs}
-            writer.event("sample.epoch", facts)
+            writer.event("sample.epoch", facts | {"loss": losses[-1]})
 
     torch.manual_seed(predictor.seed)
     try:

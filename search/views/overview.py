@@ -15,6 +15,7 @@ from devices.queries import devices_of
 from devices.runs.models import Run
 from devices.runs.views import run_state
 from search.models import Predictor, QuickStart, Search, TrainedModel
+from search.queries import steps_to_a_file
 from search.services.quickstart import stage_runs, start_quickstart
 
 RECENT = 10
@@ -37,6 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "searches": Search.objects.owned_by(request.user).count(),
             "models": TrainedModel.objects.owned_by(request.user).count(),
         },
+        "way": steps_to_a_file(request.user),
         "state": {"runs": [run_state(run) for run in active]},
     }
     return render(request, "overview.html", context)

@@ -95,6 +95,7 @@ def predictor_refit(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
 def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     predictor = _predictor(request, predictor_id)
     proposals = predictor.proposals.select_related("sample").order_by("-index")
+    page = Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page"))
     quality = predictor.quality or {}
     given = predictor.origin != Predictor.Origin.BUILT
     context = {
@@ -113,13 +114,19 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
         "given": given,
         "how_right": how_right(predictor),
         "stale": stale_predictors([predictor]).get(predictor.pk, []),
-        "proposals": Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page")),
+        "proposals": page,
         "state": {
             "run": run_state(predictor.run),
             "budget": predictor.budget,
             "given": given,
             "samples": [
-                sample_state(proposal) | ({"reason": ""} if given else {}) for proposal in reversed(proposals)
+                sample_state(proposal) | ({"reason": ""} if given else {})
+                for proposal in reversed(proposals.defer("sample__losses"))
+            ],
+            "curves": [
+                {"index": proposal.index, "losses": proposal.sample.losses}
+                for proposal in page
+                if proposal.sample.losses
             ],
             "quality": [point.as_json() for point in predictor.quality_points.all()],
             "genes": predictor.genes or [],

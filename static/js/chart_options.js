@@ -14,12 +14,12 @@ import { colour, seriesStyle } from "./palette.js";
  * @property {boolean} [whole] ticks only at whole numbers
  */
 /**
- * How a series is drawn: "points"; "line"; "steps"; "bars"; "band" (between `low` and `high`); "errors"
+ * How a series is drawn: "points"; "line"; "lines" (one for each key); "steps"; "bars"; "band" (between `low` and `high`); "errors"
  * (points with interval bars). A measured series is solid, a predicted one hollow and dashed, always.
  * @typedef {object} Series
  * @property {string} id
  * @property {string} label
- * @property {"points" | "line" | "steps" | "bars" | "band" | "errors"} draw
+ * @property {"points" | "line" | "lines" | "steps" | "bars" | "band" | "errors"} draw
  * @property {number} slot 1..8, place in the palette
  * @property {boolean} [predicted]
  * @property {boolean} [faint]
@@ -42,7 +42,7 @@ import { colour, seriesStyle } from "./palette.js";
 /** @param {Axis} axis */
 export const axisTitle = (axis) => (axis.unit ? `${axis.label} (${axis.unit})` : axis.label);
 
-const TYPES = { points: "scatter", line: "line", steps: "line", bars: "bar", band: "line", errors: "scatterWithErrorBars" };
+const TYPES = { points: "scatter", line: "line", lines: "line", steps: "line", bars: "bar", band: "line", errors: "scatterWithErrorBars" };
 
 /** @param {Series} series */
 function lineLook(series, style) {
@@ -73,7 +73,7 @@ function pointLook(series, style) {
 }
 
 /**
- * The data sets of one series; a band needs two, its lower and its upper edge.
+ * The data sets of one series; a band needs two, its lower and its upper edge, and lines need one each.
  * @param {Series} series
  * @param {any[]} points already thinned
  * @returns {object[]}
@@ -88,6 +88,9 @@ export function datasets(series, points) {
       { ...edge, data: points.map(({ x, low }) => ({ x, y: low })), fill: false },
       { ...edge, data: points.map(({ x, high }) => ({ x, y: high })), fill: "-1", backgroundColor: fill },
     ];
+  }
+  if (series.draw === "lines") {
+    return [...Map.groupBy(points, ({ key }) => key).values()].map((data) => ({ ...base, ...lineLook(series, style), data }));
   }
   if (series.draw === "bars") {
     return [{ ...base, backgroundColor: colour(`series-${series.slot}`, 0.8), hoverBackgroundColor: style.colour, borderRadius: 3, maxBarThickness: 28 }];

@@ -88,7 +88,7 @@ export class Figure {
       if (this.hidden.has(series.id)) continue;
       const points = this.points(series.id);
       const cloud = ["points", "errors"].includes(series.draw);
-      const thinned = series.draw === "bars" ? points : cloud ? thinCloud(points, MOST_POINTS) : thinLine(points, MOST_ON_LINE);
+      const thinned = ["bars", "lines"].includes(series.draw) ? points : cloud ? thinCloud(points, MOST_POINTS) : thinLine(points, MOST_ON_LINE);
       drawn += thinned.length;
       all += points.length;
       sets.push(...datasets(series, thinned));

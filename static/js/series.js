@@ -85,6 +85,13 @@ export function bestSoFar(points) {
   return line;
 }
 
+/** @param {number[]} values at least one */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /** @param {unknown} value @returns {string} one field of a CSV line (RFC 4180) */
 function csvField(value) {
   const text = value === null || value === undefined ? "" : String(value);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import signal
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.serving import ROOT, Serving, free_port, installation
+from tests.serving import PASSWORD, ROOT, Serving, free_port, furnish, installation
 
 FLAGS = [
     "--headless",
@@ -80,16 +79,7 @@ class FurnishedSite:
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FurnishedSite]:
     environment = installation(tmp_path_factory.mktemp("furnished"))
-    said = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-c", "from tests.browser.furnish import main; main()"],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    ).stdout
-    addresses = json.loads(said.rpartition("ADDRESSES ")[2])
+    addresses = furnish(environment)
     with serving(environment) as address:
         yield FurnishedSite(address, addresses)
 
@@ -102,6 +92,15 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+def sign_in(page: Page) -> None:
+    """As the one account of a furnished installation."""
+    page.goto("/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
 
 
 @pytest.fixture

@@ -60,10 +60,8 @@ from tests.search.world import (
     search_of,
     table_of,
 )
+from tests.serving import PASSWORD
 from tests.working import work_until_idle
-
-PASSWORD = "a long pass phrase"
-
 
 def trained(model: TrainedModel) -> TrainedModel:
     """As a training leaves it; the figures are made up."""
@@ -304,6 +302,10 @@ def furnish() -> dict[str, str]:
         "recipe-new": "/recipes/new/",
         "password": "/account/password/",
         "notices": "/account/notices/",
+        "help": "/help/",
+        "help-found": "/help/?q=calibration",
+        "help-terms": "/help/terms/",
+        "help-chapter": "/help/searches/",
     }
     return lists | {name: found.get_absolute_url() for name, found in objects.items()}
 

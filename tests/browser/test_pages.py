@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser.conftest import FurnishedSite
-from tests.browser.furnish import PASSWORD
+from tests.browser.conftest import FurnishedSite, sign_in
 from tests.serving import ROOT
 
 pytestmark = pytest.mark.browser
@@ -29,11 +28,7 @@ def session(chromium: Browser, furnished: FurnishedSite) -> Any:
     """What a signed-in browser remembers."""
     context = chromium.new_context(base_url=furnished.address)
     page = context.new_page()
-    page.goto("/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
+    sign_in(page)
     state = context.storage_state()
     context.close()
     return state

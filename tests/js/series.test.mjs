@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bestSoFar, slowestWithin, smooth, steadyBounds, thinCloud, thinLine, toCsv } from "../../static/js/series.js";
+import { bestSoFar, median, slowestWithin, smooth, steadyBounds, thinCloud, thinLine, toCsv } from "../../static/js/series.js";
 
 const line = (length, y) => Array.from({ length }, (_, x) => ({ x, y: y(x) }));
 
@@ -51,4 +51,9 @@ test("axes stay until the data outgrow them and do not cross zero for the sake o
 test("a limit picks the slowest network that keeps it, and the fastest where none does", () => {
   const front = [1, 2, 4, 8].map((cost_ms) => ({ cost_ms }));
   assert.deepEqual([0.5, 1, 1.9, 2, 5, 8, 99].map((limit) => slowestWithin(front, limit)), [0, 0, 0, 1, 2, 3, 3]);
+});
+
+test("the median lies in the middle of the values, whatever their order", () => {
+  assert.equal(median([9, 1, 4]), 4);
+  assert.equal(median([4, 1, 3, 10]), 3.5);
 });

@@ -62,6 +62,9 @@ def test_a_build_trains_its_budget_and_ends_with_a_fitted_predictor(
     epochs = [event.data for event in predictor.run.events.filter(kind="sample.epoch")]
     assert sorted(epoch["index"] for epoch in epochs) == list(range(9))
     assert all((epoch["epoch"], epoch["epochs"]) == (1, 1) for epoch in epochs)
+    assert {epoch["index"]: [epoch["loss"]] for epoch in epochs} == {
+        proposal.index: proposal.sample.losses for proposal in proposals
+    }
     assert predictor.fitted is not None
     assert predictor.quality is not None
     assert len(predictor.quality["scatter"]) == 9

@@ -22,7 +22,7 @@ from search.services.models import start_model
 from search.services.quickstart import begin_next_stage, start_quickstart
 from search.services.searches import start_search
 from search.services.tables import build_table
-from tests.search.world import begin_predictor, best_of, tiny_space
+from tests.search.world import begin_predictor, best_of, finish, tiny_space
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -194,6 +194,43 @@ def test_a_table_of_operators_is_filtered_sorted_and_paged(signed_in: Client, se
     nothing = signed_in.get(address, {"q": "<b>bold"}).content.decode()
     assert "No operator matches “&lt;b&gt;bold”." in nothing
     assert "<b>bold" not in nothing
+
+
+def test_a_predictors_page_has_the_learning_curves_of_the_samples_it_lists(
+    signed_in: Client, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.views.predictors.PROPOSALS_PER_PAGE", 5)
+    address = search.predictor.get_absolute_url()
+    with CaptureQueriesContext(connection) as few:
+        curves = signed_in.get(address).context["state"]["curves"]
+    assert [curve["index"] for curve in curves] == [11, 10, 9, 8, 7]
+    assert all(len(curve["losses"]) == 6 for curve in curves)
+    monkeypatch.setattr("search.views.predictors.PROPOSALS_PER_PAGE", 50)
+    with CaptureQueriesContext(connection) as many:
+        assert len(signed_in.get(address).context["state"]["curves"]) == 12
+    assert len(many) == len(few)
+
+
+def test_the_overview_shows_the_way_until_a_model_is_there(
+    signed_in: Client, owner: User, search: Search
+) -> None:
+    way = signed_in.get("/").context["way"]
+    assert way["next"] == "model"
+    assert all(way["done"][step] for step in ("device", "table", "predictor", "search"))
+    assert "The way to your first file" in signed_in.get("/").content.decode()
+    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
+    finish(model.run)
+    assert "The way to your first file" not in signed_in.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "step"), [("/devices/", 1), ("/predictors/", 3), ("/searches/", 4), ("/models/", 5)]
+)
+def test_an_empty_page_says_where_it_stands_on_the_way(signed_in: Client, address: str, step: int) -> None:
+    page = signed_in.get(address).content.decode()
+    assert f"Step {step} of 5" in page
+    assert page.count('aria-current="step"') == 1
+    assert "<strong>Costs</strong>" in page
 
 
 def test_csv_files_name_every_hyperparameter(signed_in: Client, search: Search) -> None:

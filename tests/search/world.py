@@ -149,7 +149,9 @@ def predictor_of(
                 writer, predictor, space, Proposed(values, "sobol", "Spread evenly.", None, None)
             )
             accuracy = 0.5 + 0.03 * math.log(Architecture(space, values).multiply_adds)
-            record_training(writer, proposal, {"status": "succeeded", "accuracy": accuracy, "seconds": 1.5})
+            losses = [round(2.3 * (1 - accuracy) ** (epoch / 5), 4) for epoch in range(6)]
+            result = {"status": "succeeded", "accuracy": accuracy, "seconds": 1.5, "losses": losses}
+            record_training(writer, proposal, result)
     predictor.run.steps.all().delete()
     with writing(predictor.run_id) as writer:
         writer.then("predictor.fit", "predictor.fit", Step.Queue.LIGHT)

@@ -11,7 +11,7 @@ import { wireTrying } from "../try_image.js";
 const state = pageState();
 /** @type {Map<number, any>} */
 const epochs = new Map(state.epochs.map((epoch) => [epoch.number, epoch]));
-const SMOOTHING = 0.6;
+const smoothing = /** @type {HTMLInputElement} */ (document.querySelector("#smoothing"));
 
 /** @param {string} name @param {string} id @param {import("../chart_options.js").Axis} y @param {number} slot */
 const curve = (name, id, y, slot) => figure(id, {
@@ -30,7 +30,7 @@ const loss = curve("training-loss", "loss", { label: "Loss" }, 2);
 /** @param {any} chart @param {import("../series.js").Point[]} points */
 function show(chart, points) {
   chart?.set("raw", points);
-  chart?.set("smooth", smooth(points, SMOOTHING));
+  chart?.set("smooth", smooth(points, Number(smoothing.value)));
 }
 
 function draw() {
@@ -50,6 +50,11 @@ const frame = /** @type {HTMLElement | null} */ (document.querySelector("[data-d
 if (frame && state.blocks?.length) drawNetwork(frame, state.blocks, () => {});
 wireTrying();
 document.addEventListener("partsrefreshed", wireTrying);
+smoothing.addEventListener("input", () => {
+  const shown = document.querySelector("[data-smoothing]");
+  if (shown) shown.textContent = smoothing.value;
+  draw();
+});
 draw();
 accuracy?.draw();
 loss?.draw();

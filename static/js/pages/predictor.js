@@ -4,6 +4,7 @@ import { number, percent } from "../format.js";
 import { geneCharts } from "../gene_charts.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
+import { sampleCurves } from "../sample_curves.js";
 import { bestSoFar } from "../series.js";
 import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
@@ -66,6 +67,8 @@ const scatterChart = figure("scatter", {
   ],
   blank: blankText(state, "Shown when the predictor is fitted to its last sample."),
 });
+
+const curves = sampleCurves(state.curves, blankText(state, "The first epoch is being trained."));
 
 /** Samples are numbered from 0 in the data and from 1 for people. @param {{index: number}} sample */
 const shownNumber = (sample) => sample.index + 1;
@@ -179,6 +182,7 @@ function change(data, status) {
   const sample = samples.get(data.index) ?? { index: data.index };
   samples.set(data.index, { ...sample, status, ...data });
   drawTraining();
+  curves.draw([...samples.values()]);
 }
 
 function drawAll() {
@@ -186,6 +190,7 @@ function drawAll() {
   drawQuality();
   drawTraining();
   explainLast();
+  curves.draw([...samples.values()]);
 }
 
 drawAll();
@@ -205,8 +210,8 @@ followPageRun({
   "sample.started": (data) => change(data, "training"),
   "sample.epoch": (data) => {
     epochs.set(data.index, data);
-    if (samples.get(data.index)?.status === "training") drawTraining();
-    else change({ index: data.index }, "training");
+    curves.add(data);
+    change({ index: data.index }, "training");
   },
   "sample.finished": (data) => {
     change(data, data.status);
