@@ -50,7 +50,9 @@ WORDS = {
     "sign-out-everywhere": "ended all their sessions",
 }
 # Reading in disguise, many pieces of one thing, or written down elsewhere.
-UNTOLD = frozenset({"upload", "predictor-estimate", "model-try", "sign-in", "sign-out", "second-factor", "team-switch"})
+UNTOLD = frozenset(
+    {"upload", "predictor-estimate", "model-try", "sign-in", "sign-out", "second-factor", "team-switch"}
+)
 
 
 def record(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -58,11 +60,12 @@ def record(request: HttpRequest, response: HttpResponseBase) -> None:
     team, match = getattr(request, "team", None), request.resolver_match
     if team is None or match is None or match.url_name is None or match.url_name in UNTOLD:
         return
+    user: Any = request.user
     path = response.headers.get("Location", "") or request.path
     AuditEntry.objects.create(
         team=team,
-        user=request.user,
-        username=request.user.get_username(),
+        user=user,
+        username=user.get_username(),
         action=match.url_name,
         path=path.partition("?")[0][:300],
     )
@@ -76,6 +79,6 @@ def tell_session(user: User, action: str) -> None:
     )
 
 
-def words(entry: Any) -> str:
+def words(entry: AuditEntry) -> str:
     """What an entry says was done."""
     return WORDS.get(entry.action, entry.action.replace("-", " "))

@@ -15,7 +15,9 @@ class CodeForm(forms.Form):
 
     code = forms.CharField(
         max_length=16,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}
+        ),
         help_text="Six digits from your authenticator, or one of your recovery codes.",
     )
 
@@ -57,9 +59,11 @@ class InviteForm(forms.Form):
     role = forms.ChoiceField(
         choices=Membership.Role.choices,
         initial=Membership.Role.MEMBER,
-        help_text="Viewers look; members start, change and end things; owners also decide who belongs to the team.",
+        help_text="Viewers look; members start, change and end things; owners also decide who belongs.",
     )
-    note = forms.CharField(max_length=80, required=False, label="For", help_text="Whom you will send the link to.")
+    note = forms.CharField(
+        max_length=80, required=False, label="For", help_text="Whom you will send the link to."
+    )
 
 
 class RoleForm(forms.Form):

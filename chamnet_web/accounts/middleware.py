@@ -84,6 +84,6 @@ class AuditMiddleware:
 def _membership(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
-    found = memberships_of(request.user)  # type: ignore[arg-type]  # our own user model
+    found = memberships_of(request.user)
     chosen = request.session.get(SESSION_KEY)
     return next((one for one in found if one.team_id == chosen), found[0] if found else None)

@@ -27,12 +27,23 @@ class AccountManager(UserManager["User"]):
 
     use_in_migrations = False
 
-    def _create_user(self, username: str, email: str | None, password: str | None, **fields: Any) -> User:
-        team = fields.pop("team", None)
+    def create_user(
+        self, username: str, email: str | None = None, password: str | None = None, **fields: Any
+    ) -> User:
+        """A new account; with `invited=True` it gets no team of its own."""
+        invited = fields.pop("invited", False)
         with transaction.atomic():
-            user: User = super()._create_user(username, email, password, **fields)  # type: ignore[misc]  # not in the stubs
-            if team is None:
+            user = super().create_user(username, email, password, **fields)
+            if not invited:
                 Team.begin(user=user, name=f"{username}’s team")
+        return user
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **fields: Any
+    ) -> User:
+        with transaction.atomic():
+            user = super().create_superuser(username, email, password, **fields)
+            Team.begin(user=user, name=f"{username}’s team")
         return user
 
 
@@ -44,7 +55,7 @@ class User(AbstractUser):
         default=0, help_text="Counting it up ends every session of this account."
     )
 
-    objects: ClassVar[AccountManager] = AccountManager()  # type: ignore[assignment]  # narrower than AbstractUser's
+    objects: ClassVar[AccountManager] = AccountManager()
 
     def get_session_auth_hash(self) -> str:
         return f"{super().get_session_auth_hash()}.{self.session_epoch}"
@@ -58,7 +69,9 @@ class Team(models.Model):
     """What devices, runs, predictors, searches and models belong to."""
 
     name = models.CharField(max_length=80)
-    is_active = models.BooleanField(default=True, help_text="Tokens of an inactive team's devices are refused.")
+    is_active = models.BooleanField(
+        default=True, help_text="Tokens of an inactive team's devices are refused."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
 
@@ -115,7 +128,9 @@ class Invitation(models.Model):
     role = models.CharField(max_length=8, choices=Membership.Role.choices, default=Membership.Role.MEMBER)
     note = models.CharField(max_length=80, blank=True, help_text="Whom it is for.")
     digest = models.CharField(max_length=64, unique=True)
-    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)

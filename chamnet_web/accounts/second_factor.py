@@ -19,11 +19,11 @@ RECOVERY_CODES = 8
 
 
 def has_factor(user: Any) -> bool:
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
 def remember(request: HttpRequest, user: User, backend: str) -> None:
-    """Keeps who gave the right password, for the page that asks for the second factor. Nobody is signed in yet."""
+    """Keeps who gave the right password, for the page that asks for the second factor; nobody is in yet."""
     request.session[PENDING] = {"user": user.pk, "backend": backend, "at": timezone.now().timestamp()}
 
 
@@ -41,7 +41,7 @@ def forget(request: HttpRequest) -> None:
 
 
 def is_right(user: User, code: str) -> bool:
-    """Whether the code is the phone's now, or a recovery code not used before. Wrong ones make later tries wait."""
+    """Whether the code is the phone's now, or an unused recovery code. Wrong ones make later tries wait."""
     with transaction.atomic():
         devices = [*TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True),
                    *StaticDevice.objects.select_for_update().filter(user=user, confirmed=True)]  # fmt: skip

@@ -18,7 +18,7 @@ def memberships_of(user: User) -> list[Membership]:
 
 
 def join(*, invitation: Invitation, user: User) -> Membership:
-    """Uses an invitation up. Raises TeamError when somebody was faster, or the person is in the team already."""
+    """Uses an invitation up. Raises TeamError when somebody was faster, or the person is a member already."""
     with transaction.atomic():
         if Membership.objects.filter(team=invitation.team, user=user).exists():
             raise TeamError(f"You belong to {invitation.team} already.")
@@ -31,7 +31,7 @@ def join(*, invitation: Invitation, user: User) -> Membership:
 def join_as_new(*, invitation: Invitation, username: str, password: str) -> User:
     """Makes an account for whoever was invited. Raises TeamError as `join` does."""
     with transaction.atomic():
-        user: User = User.objects.create_user(username, password=password, team=invitation.team)
+        user = User.objects.create_user(username, password=password, invited=True)
         join(invitation=invitation, user=user)
     return user
 
@@ -67,4 +67,6 @@ def _hold(team_id: int) -> None:
 def _not_the_last_owner(membership: Membership) -> None:
     owners = Membership.objects.filter(team=membership.team_id, role=Membership.Role.OWNER)
     if not owners.exclude(pk=membership.pk).exists():
-        raise TeamError(f"{membership.user} is the last owner of {membership.team}: make somebody else an owner first.")
+        raise TeamError(
+            f"{membership.user} is the last owner of {membership.team}: make somebody else an owner first."
+        )

@@ -21,7 +21,9 @@ urlpatterns = [
     path("team/rename/", team_views.team_rename, name="team-rename"),
     path("team/members/<int:membership_id>/role/", team_views.team_role, name="team-role"),
     path("team/members/<int:membership_id>/remove/", team_views.team_remove, name="team-remove"),
-    path("team/invitations/<int:invitation_id>/revoke/", team_views.invitation_revoke, name="invitation-revoke"),
+    path(
+        "team/invitations/<int:invitation_id>/revoke/", team_views.invitation_revoke, name="invitation-revoke"
+    ),
     path("teams/new/", team_views.team_new, name="team-new"),
     path("teams/<int:team_id>/switch/", team_views.team_switch, name="team-switch"),
     path("teams/<int:team_id>/leave/", team_views.team_leave, name="team-leave"),

@@ -29,7 +29,7 @@ class SignIn(auth_views.LoginView):
         user = form.get_user()
         if not second_factor.has_factor(user):
             return super().form_valid(form)
-        second_factor.remember(self.request, user, user.backend)  # type: ignore[arg-type, attr-defined]
+        second_factor.remember(self.request, user, user.backend)
         query = f"?next={self.get_redirect_url()}" if self.get_redirect_url() else ""
         return redirect(f"{resolve_url('second-factor')}{query}")
 
@@ -49,7 +49,9 @@ def second_step(request: HttpRequest) -> HttpResponse:
             second_factor.forget(request)
             login(request, user, backend=backend)
             return redirect(_next(request))
-        form.add_error("code", "This is not the code, or it was tried too often: wait a moment for the next one.")
+        form.add_error(
+            "code", "This is not the code, or it was tried too often: wait a moment for the next one."
+        )
     return render(request, "accounts/second_step.html", {"form": form}, status=422 if form.errors else 200)
 
 
