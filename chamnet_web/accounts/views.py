@@ -1,17 +1,58 @@
-"""Sign in, sign out, change the password."""
+"""Sign in, sign out, and one's own account."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
+from django.contrib.auth import login
 from django.contrib.auth import views as auth_views
-from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from chamnet_web.accounts import second_factor, teams
+from chamnet_web.accounts.forms import CodeForm, PasswordForm
+from chamnet_web.accounts.models import User
 
 
 class SignIn(auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        user = form.get_user()
+        if not second_factor.has_factor(user):
+            return super().form_valid(form)
+        second_factor.remember(self.request, user, user.backend)
+        query = f"?next={self.get_redirect_url()}" if self.get_redirect_url() else ""
+        return redirect(f"{resolve_url('second-factor')}{query}")
+
+
+@login_not_required
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    """Asks whoever gave the right password for the second factor, and signs them in."""
+    found = second_factor.remembered(request)
+    if found is None:
+        return redirect("sign-in")
+    user, backend = found
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if second_factor.is_right(user, form.cleaned_data["code"]):
+            second_factor.forget(request)
+            login(request, user, backend=backend)
+            return redirect(_next(request))
+        form.add_error(
+            "code", "This is not the code, or it was tried too often: wait a moment for the next one."
+        )
+    return render(request, "accounts/second_step.html", {"form": form}, status=422 if form.errors else 200)
 
 
 class PasswordChange(auth_views.PasswordChangeView):
@@ -23,3 +64,64 @@ class PasswordChange(auth_views.PasswordChangeView):
         response = super().form_valid(form)
         messages.success(self.request, "Your password is changed.")
         return response
+
+
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """What there is to know of one's account, and what can be changed of it."""
+    user = _user(request)
+    context = {
+        "memberships": teams.memberships_of(user),
+        "has_factor": second_factor.has_factor(user),
+        "password_form": PasswordForm(user=user),
+    }
+    return render(request, "accounts/account.html", context)
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def factor_new(request: HttpRequest) -> HttpResponse:
+    """Shows a secret to take into the phone, and turns the second factor on by the phone's first code."""
+    device = second_factor.unconfirmed(_user(request))
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        codes = second_factor.confirm(device, form.cleaned_data["code"])
+        if codes is not None:
+            return render(request, "accounts/recovery_codes.html", {"codes": codes})
+        form.add_error("code", "This is not the code: check the phone's clock, and give the newest one.")
+    context: dict[str, Any] = {
+        "form": form,
+        "picture": second_factor.picture(device),
+        "address": device.config_url,
+    }
+    return render(request, "accounts/factor_new.html", context, status=422 if form.errors else 200)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def factor_remove(request: HttpRequest) -> HttpResponse:
+    """Turns the second factor off for whoever knows the password."""
+    user = _user(request)
+    form = PasswordForm(request.POST, user=user)
+    if form.is_valid():
+        second_factor.turn_off(user)
+        messages.success(request, "The second factor is off.")
+    else:
+        messages.error(request, "This is not your password: the second factor stays on.")
+    return redirect("account")
+
+
+@require_POST
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    teams.end_sessions(_user(request))
+    return redirect("sign-in")
+
+
+def _user(request: HttpRequest) -> User:
+    return request.user  # type: ignore[return-value]  # sign-in is required
+
+
+def _next(request: HttpRequest) -> str:
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else resolve_url("overview")

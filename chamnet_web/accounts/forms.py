@@ -1,0 +1,70 @@
+"""Forms of accounts and teams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import BaseUserCreationForm
+
+from chamnet_web.accounts.models import Membership, Team, User
+
+
+class CodeForm(forms.Form):
+    """A one-time code of the phone, or a recovery code."""
+
+    code = forms.CharField(
+        max_length=16,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}
+        ),
+        help_text="Six digits from your authenticator, or one of your recovery codes.",
+    )
+
+    def clean_code(self) -> str:
+        return str(self.cleaned_data["code"]).replace(" ", "")
+
+
+class PasswordForm(forms.Form):
+    """Asks once more for the password, before something that weakens the account."""
+
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        found = str(self.cleaned_data["password"])
+        if not self.user.check_password(found):
+            raise forms.ValidationError("This is not your password.")
+        return found
+
+
+class JoinForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """The account of somebody who was invited."""
+
+    class Meta:
+        model = User
+        fields = ["username"]
+
+
+class TeamForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    class Meta:
+        model = Team
+        fields = ["name"]
+
+
+class InviteForm(forms.Form):
+    role = forms.ChoiceField(
+        choices=Membership.Role.choices,
+        initial=Membership.Role.MEMBER,
+        help_text="Viewers look; members start, change and end things; owners also decide who belongs.",
+    )
+    note = forms.CharField(
+        max_length=80, required=False, label="For", help_text="Whom you will send the link to."
+    )
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Membership.Role.choices)
