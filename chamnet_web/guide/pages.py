@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _TOPICS: dict[tuple[str, str], str] = {
-    ("first-file", "the first steps"): "overview quickstart-run password-change",
+    ("first-file", "the first steps"): "overview quickstart-run",
     ("devices", "devices"): "devices device device-new",
     ("tables", "latency tables"): "table table-new table-compare table-spaces",
     ("formats", "files of tables"): "table-import",
@@ -15,5 +15,7 @@ _TOPICS: dict[tuple[str, str], str] = {
     ("exploring", "reading candidates"): "candidate model-new",
     ("models", "models"): "models model model-try",
     ("studies", "studies"): "studies study study-new",
+    ("runs", "long work and notices"): "notices",
+    ("teams", "accounts and teams"): "account team team-new password-change factor-new",
 }
 HELP_OF = {page: topic for topic, pages in _TOPICS.items() for page in pages.split()}
