@@ -5,8 +5,8 @@
 Every variant runs in a process of its own on one core, in turns, so that other work on the machine disturbs
 all alike; a figure is the median over rounds of the ratio within a round. Steps of one process are measured
 in processor time, of user and system: on a machine at rest that is what a clock shows, and on a busy one it
-does not count the turns of others. Two workers are measured by the clock. The network is the space's reference,
-the images are random, the recipe is "minutes" (batches of 64, shifted images). The figures:
+does not count the turns of others. Two workers are measured by the clock. The network is the space's
+reference, the images are random, the recipe is "minutes" (batches of 64, shifted images). The figures:
 
     ours_ms       milliseconds of a step of the application's trainer, augmentation and bookkeeping included
     overhead      its time over a bare loop's, in %: the same network, layout, optimiser and process settings
