@@ -50,18 +50,25 @@ def main() -> None:
         # A fresh process: its peak of memory is that of the step.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             found: Found = pool.apply(take_in, (place, chosen.size, chosen.packed_mb))
-    found = {
-        "files": chosen.files,
-        "classes": chosen.classes,
-        "size": chosen.size,
-        "seconds_to_make_them": round(made, 1),
-    } | found
-    if chosen.json:
-        print(json.dumps(found, indent=1))
+        _tell(
+            {
+                "files": chosen.files,
+                "classes": chosen.classes,
+                "size": chosen.size,
+                "seconds_to_make_them": round(made, 1),
+            }
+            | found,
+            as_json=chosen.json,
+        )  # before the files are removed, which takes long
+
+
+def _tell(found: Found, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found, indent=1), flush=True)
         return
-    print(f"{chosen.files:,} files: {found['listing']} listed and {found['reading']} read a second")
+    print(f"{found['files']:,} files: {found['listing']} listed and {found['reading']} read a second")
     print(f"{found['seconds']} s, {found['peak_mb']} MB at most ({found['idle_mb']} before)")
-    print(f"{found['reports']} reports; silent for {found['longest_silence']} s at most: {found['said']}")
+    print(f"{found['reports']} reports; silent for {found['longest_silence']} s at most", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,10 +3,12 @@
     python benchmarks/training.py [--space chamnet-mobile-small] [--resolution 24] [--rounds 5] [--json]
 
 Every variant runs in a process of its own on one core, in turns, so that other work on the machine disturbs
-all alike; a figure is the median over rounds of the ratio within a round. The network is the space's
+all alike; a figure is the median over rounds of the ratio within a round. Steps of one process are measured
+in processor time, of user and system: on a machine at rest that is what a clock shows, and on a busy one it
+does not count the turns of others. Two workers are measured by the clock. The network is the space's
 reference, the images are random, the recipe is "minutes" (batches of 64, shifted images). The figures:
 
-    ours          milliseconds of a step of the application's trainer, augmentation and bookkeeping included
+    ours_ms       milliseconds of a step of the application's trainer, augmentation and bookkeeping included
     overhead      its time over a bare loop's, in %: the same network, layout, optimiser and process settings
                   on a batch that lies ready
     plain         how many times as long a plain loop takes: torch's own modules in NCHW, its default
@@ -89,16 +91,16 @@ def _together(context: Any, workers: int, task: tuple[str, int]) -> float:
 
 
 def measure(variant: str, space: str, resolution: int) -> float:
-    """Milliseconds of a step: the least of three stretches of STEPS."""
+    """Milliseconds of processor time of a step: the least of three stretches of STEPS."""
     step = _VARIANTS[variant](space, resolution)
     for _ in range(WARM_UP):
         step()
     stretches = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(STEPS):
             step()
-        stretches.append((time.perf_counter() - begun) / STEPS)
+        stretches.append((time.process_time() - begun) / STEPS)
     return 1000.0 * min(stretches)
 
 

@@ -69,9 +69,7 @@ def put_together(
     if planned.packed:
         values = _write_images(work, out, kept, planned, channels, on_wait)
     else:
-        np.save(
-            out / "names.npy", np.array([os.fsencode(listing.names[row]) for row in kept], dtype=np.bytes_)
-        )
+        np.save(out / "names.npy", _as_bytes(listing, kept))
     on_wait()
     development = int((~test).sum())
     facts = {
@@ -90,28 +88,47 @@ def put_together(
     return Taken(checksum, facts, report)
 
 
+def _as_bytes(listing: Listing, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:
+    """Names of the files that stay, as the system writes them."""
+    longest = max(len(os.fsencode(listing.names[row])) for row in kept)
+    names = (os.fsencode(listing.names[row]) for row in kept)
+    return np.fromiter(names, dtype=f"S{longest}", count=len(kept))
+
+
 def _distinct(listing: Listing, read: Slices) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
     """Rows of the images that stay, in their order, and what is said of the others."""
     rows = np.flatnonzero(read.good)
     parts = listing.parts if listing.parts is not None else np.zeros(len(listing), dtype=np.int8)
     first = rows[np.argsort(-parts[rows], kind="stable")]  # the test part keeps its images
-    keys = np.ascontiguousarray(read.digests[first]).view("V32").ravel()
+    suspects = first[_share_beginnings(read.digests, first)]
+    keys = np.ascontiguousarray(read.digests[suspects]).view("V32").ravel()
     _, chosen, belongs = np.unique(keys, return_index=True, return_inverse=True)
-    keeper = first[chosen][belongs]
-    same = keeper != first
-    order = np.argsort(first[same])
-    dropped, instead = first[same][order], keeper[same][order]
+    keeper = suspects[chosen][belongs]
+    same = np.flatnonzero(keeper != suspects)
+    same = same[np.argsort(suspects[same])]
+    dropped, instead = suspects[same], keeper[same]
+    stays = read.good.copy()
+    stays[dropped] = False
 
     def told(which: npt.NDArray[np.bool_]) -> dict[str, Any]:
         pairs = zip(dropped[which][:LISTED].tolist(), instead[which][:LISTED].tolist(), strict=True)
         names = [[listing.names[one], listing.names[other]] for one, other in pairs]
         return {"count": int(which.sum()), "listed": names}
 
-    return np.sort(first[chosen]), {
+    return np.flatnonzero(stays), {
         "duplicates": told(np.ones(len(dropped), dtype=bool)),
         "overlap": told((parts[dropped] == TRAIN) & (parts[instead] == TEST)),
         "conflicts": told(listing.labels[dropped] != listing.labels[instead]),
     }
+
+
+def _share_beginnings(digests: Pixels, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows have a digest that begins like another's: few but doubles, and whole digests of few are
+    cheap to compare."""
+    beginnings = np.ascontiguousarray(digests[:, :8]).view(np.int64).ravel()[rows]
+    _, group, sizes = np.unique(beginnings, return_inverse=True, return_counts=True)
+    shared: npt.NDArray[np.bool_] = sizes[group] > 1
+    return shared
 
 
 def _check_classes(listing: Listing, labels: npt.NDArray[np.int64]) -> None:
