@@ -115,7 +115,7 @@ def test_links_lead_to_where_people_reach_the_installation(monkeypatch: pytest.M
     monkeypatch.setenv("PUBLIC_URL", "https://chamnet.example/")
     assert environment.public_url("127.0.0.1", 8000) == "https://chamnet.example"
     monkeypatch.setenv("PUBLIC_URL", "chamnet.example")
-    with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL='chamnet.example' does not begin with http"):
+    with pytest.raises(ImproperlyConfigured, match=r"PUBLIC_URL='chamnet\.example' does not begin with http"):
         environment.public_url("127.0.0.1", 8000)
 
 
