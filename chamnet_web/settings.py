@@ -240,7 +240,7 @@ STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
 # Notices of the ends of runs.
 PUBLIC_URL = public_url(HOST, PORT)
 _mail_server = email()
-EMAIL_IS_SET_UP = bool(_mail_server)
+EMAIL_IS_SET_UP: bool = bool(_mail_server)
 vars().update(_mail_server)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "chamnet@localhost")
 EMAIL_TIMEOUT = 10

@@ -93,6 +93,32 @@ def test_usual_words_for_yes_and_no_are_understood(
     assert environment.switch("BEHIND_TLS", not meaning) is meaning
 
 
+def test_a_mail_server_is_read_and_nonsense_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EMAIL_URL", "")
+    assert environment.email() == {}
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://ada%40example.com:pass@mail.example.com:587")
+    found = environment.email()
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.com", 587)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_USE_TLS"]) == ("ada@example.com", True)
+    monkeypatch.setenv("EMAIL_URL", "mail.example.com:hunter2")
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL is no mail server") as caught:
+        environment.email()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_links_lead_to_where_people_reach_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "")
+    assert environment.public_url("0.0.0.0", 8000) == "http://localhost:8000"
+    assert environment.public_url("::1", 80) == "http://[::1]:80"
+    monkeypatch.setenv("PUBLIC_URL", "https://chamnet.example/")
+    assert environment.public_url("127.0.0.1", 8000) == "https://chamnet.example"
+    monkeypatch.setenv("PUBLIC_URL", "chamnet.example")
+    with pytest.raises(ImproperlyConfigured, match=r"PUBLIC_URL='chamnet\.example' does not begin with http"):
+        environment.public_url("127.0.0.1", 8000)
+
+
 def test_a_short_secret_key_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SECRET_KEY", "guessable")
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is shorter than 32 characters"):
