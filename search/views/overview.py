@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from devices.listing import list_response
 from devices.models import LatencyTable
 from devices.queries import devices_of
 from devices.runs.models import Run
 from devices.runs.views import run_state
+from search.lists import kind_label, runs
 from search.models import Predictor, QuickStart, Search, TrainedModel
 from search.services.quickstart import stage_runs, start_quickstart
 
@@ -77,6 +81,18 @@ def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "search/quickstart.html", context)
+
+
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponseBase:
+    """Every long job there was."""
+    rows = Run.objects.owned_by(request.user)
+    return list_response(request, runs(request.user), rows, "runs.html", prepare=_with_kinds)
+
+
+def _with_kinds(rows: Sequence[Any]) -> None:
+    for run in rows:
+        run.kind_label = kind_label(run)
 
 
 @require_GET
