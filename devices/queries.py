@@ -118,7 +118,7 @@ def other_versions(table: LatencyTable) -> list[LatencyTable]:
 
 def formats_of(table: LatencyTable) -> list[str]:
     """The formats a table can be written in: ours, and the foreign one it came in."""
-    first = table.rows.exclude(original=None).values_list("original", flat=True).first()
+    first = table.rows.filter(original__isnull=False).values_list("original", flat=True).first()
     if first is None:
         return ["csv", "jsonl"]
     return ["csv", "jsonl", "chamnet" if "op_type" in first else "once-for-all"]

@@ -34,13 +34,11 @@ def drawn_samples(rows: Sequence[tuple[int, str, float | None]], most: int) -> s
     best, kept, others = float("-inf"), set(), []
     for index, status, accuracy in rows:
         leads = accuracy is not None and accuracy > best
-        if leads or status not in FINISHED:
+        if leads or status not in FINISHED or index == rows[-1][0]:
             kept.add(index)
         else:
             others.append(index)
         best = max(best, accuracy) if accuracy is not None else best
-    if rows:
-        kept.add(rows[-1][0])
     return kept | set(evenly(others, max(2, most - len(kept))))
 
 
