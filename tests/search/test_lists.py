@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -69,27 +68,29 @@ def test_lists_and_the_overview_take_as_many_queries_for_many_rows_as_for_few(
         assert len(signed_in.get(page).content) < 2.5 * sizes[page]
 
 
-@pytest.mark.parametrize("address", LISTS)
-def test_every_sort_and_choice_of_every_list_works_and_the_files_have_what_the_list_counts(
-    signed_in: Client, few: Filled, address: str
+def test_every_sort_and_choice_of_every_list_works_and_files_have_what_the_list_counts(
+    signed_in: Client, few: Filled
 ) -> None:
-    listed = signed_in.get(address).context["listed"]
-    for column in listed.listing.columns:
-        if column.order is not None:
-            for sort in (column.name, f"-{column.name}"):
-                assert signed_in.get(address, {"sort": sort}).context["listed"].sort == sort
-    assert rows_of(signed_in, address, "json")
-    for choice in listed.listing.choices:
-        for value, _ in choice.options:
-            asked = {choice.name: str(value)}
-            found = signed_in.get(address, asked)
-            assert found.context["listed"].count <= listed.count
-            assert len(rows_of(signed_in, address, "csv", **asked)) == found.context["listed"].count
-    assert len(rows_of(signed_in, address, "csv")) == listed.count
-    nothing = signed_in.get(address, {"q": "no such thing <b>"}).content.decode()
-    assert "Nothing matches" in nothing
-    assert 'href="?"' in nothing
-    assert "<b>" not in nothing.partition("<main")[2]
+    for address in LISTS:
+        listed = signed_in.get(address).context["listed"]
+        for column in listed.listing.columns:
+            if column.order is not None:
+                for sort in (column.name, f"-{column.name}"):
+                    assert signed_in.get(address, {"sort": sort}).context["listed"].sort == sort
+        assert len(rows_of(signed_in, address, "json")) == listed.count
+        for choice in listed.listing.choices:
+            for value, _ in choice.options:
+                asked = {choice.name: str(value)}
+                count = signed_in.get(address, asked).context["listed"].count
+                assert len(rows_of(signed_in, address, "csv", **asked)) == count <= listed.count
+
+
+def test_where_nothing_matches_a_list_says_so_and_leads_back(signed_in: Client, few: Filled) -> None:
+    for address in LISTS:
+        nothing = signed_in.get(address, {"q": "no such thing <b>"}).content.decode()
+        assert "Nothing matches" in nothing
+        assert 'href="?"' in nothing
+        assert "<b>" not in nothing.partition("<main")[2]
 
 
 def test_a_list_is_filtered_and_sorted_and_says_how_many_of_how_many(signed_in: Client, few: Filled) -> None:
@@ -153,9 +154,8 @@ def test_a_predictors_page_stays_small_and_its_file_has_every_sample(
     assert len(state["samples"]) == 40
     assert (state["sample_count"], state["quality_count"], state["scatter_count"]) == (60, 50, 60)
     assert (len(state["quality"]), len(state["scatter"])) == (20, 20)
-    of = {
-        status: predictor.proposals.filter(sample__status=status).count() for status in Sample.Status.values
-    }
+    found = predictor.proposals.filter
+    of = {status: found(sample__status=status).count() for status in Sample.Status.values}
     shown = [sample["status"] for sample in state["samples"]]
     assert shown.count("succeeded") + state["left_out"]["trained"] == of["succeeded"]
     assert shown.count("failed") + state["left_out"]["failed"] == of["failed"]
@@ -177,16 +177,20 @@ def test_a_thinned_course_keeps_the_best_so_far_what_is_at_work_and_the_end() ->
     assert evenly([1, 2], 4) == [1, 2]
 
 
-@pytest.fixture
-def failing(owner: User) -> Iterator[Run]:
-    run = start_run(
-        owner=owner, kind="search", title="Hopeless", first_step="search.generations", queue="light"
+def begun(owner: User, title: str, **more: Any) -> Run:
+    return start_run(
+        owner=owner, kind="search", title=title, first_step="search.generations", queue="light", **more
     )
+
+
+@pytest.fixture
+def failing(owner: User) -> Run:
+    run = begun(owner, "Hopeless")
     with writing(run.pk) as writer:
         writer.start()
         writer.fail("No network keeps the limit of 0.1 ms.")
     run.refresh_from_db()
-    yield run
+    return run
 
 
 def test_the_overview_says_what_failed_and_what_to_do_for_a_week(signed_in: Client, failing: Run) -> None:
@@ -198,14 +202,7 @@ def test_the_overview_says_what_failed_and_what_to_do_for_a_week(signed_in: Clie
 
 
 def test_a_failure_of_a_part_is_told_once(signed_in: Client, owner: User, failing: Run) -> None:
-    part = start_run(
-        owner=owner,
-        kind="model",
-        title="A part of it",
-        first_step="model.train",
-        queue="train",
-        parent=failing,
-    )
+    part = begun(owner, "A part of it", parent=failing)
     with writing(part.pk) as writer:
         writer.start()
         writer.fail("The part failed.")
