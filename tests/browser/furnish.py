@@ -261,7 +261,11 @@ def furnish() -> dict[str, str]:
     }
     lists = {
         "overview": "/",
+        "runs": "/runs/",
+        "runs-none": "/runs/?q=nothing+has+this+name",
         "devices": "/devices/",
+        "tables": "/tables/",
+        "costs": "/costs/",
         "device-new": "/devices/new/",
         "predictors": "/predictors/",
         "predictor-new": "/predictors/new/",
