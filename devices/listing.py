@@ -16,7 +16,7 @@ from typing import Any
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import Page, Paginator
 from django.db.models import DurationField, ExpressionWrapper, F, Model, Q, QuerySet
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import Expression, OrderBy
 from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -43,7 +43,7 @@ class Column:
     name: str
     label: str
     value: str | Callable[[Any], object]
-    sort: str | Combinable | None = ""
+    sort: str | Expression | F | None = ""
     number: bool = False
 
     @property
@@ -52,7 +52,7 @@ class Column:
         return None if self.order is None else self.name
 
     @property
-    def order(self) -> Combinable | None:
+    def order(self) -> Expression | F | None:
         if self.sort != "":
             return F(self.sort) if isinstance(self.sort, str) else self.sort
         return F(self.value.replace(".", "__")) if isinstance(self.value, str) else None
@@ -149,9 +149,10 @@ class Listed:
         order = column.order
         assert order is not None  # noqa: S101  (only columns with one are sorts; for the type checker)
         fields = {field.name for field in self.rows.model._meta.concrete_fields if not field.null}
-        empty_last = None if isinstance(order, F) and order.name in fields else True
-        falling = self.sort.startswith("-")
-        return order.desc(nulls_last=empty_last) if falling else order.asc(nulls_last=empty_last)
+        empty_last = None if isinstance(order, F) and str(getattr(order, "name", "")) in fields else True
+        turned = order.desc if self.sort.startswith("-") else order.asc
+        direction: OrderBy = turned(nulls_last=empty_last)
+        return direction
 
     @cached_property
     def page(self) -> Page[Model]:
@@ -205,7 +206,7 @@ def seconds(row: Any) -> float | None:
     return found
 
 
-def time_taken(run: str = "run__") -> Combinable:
+def time_taken(run: str = "run__") -> Expression:
     """What `seconds` is sorted by. `run` leads to the run."""
     until = Coalesce(F(f"{run}finished_at"), Now())
     return ExpressionWrapper(until - F(f"{run}started_at"), output_field=DurationField())

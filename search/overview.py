@@ -5,7 +5,7 @@ Every part is bounded; what does not fit is counted, and its list is one link aw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from devices.models import Device, LatencyTable
 from devices.queries import devices_of
 from devices.runs.models import Run
 from search.lists import kind_label
-from search.models import CostPredictor, ImageSet, Predictor, Search, Study, TrainedModel
+from search.models import CostPredictor, ImageSet, OwnedQuerySet, Predictor, Search, Study, TrainedModel
 from search.queries import own_dataset_rows, study_rows, usable_predictors, usable_tables
 
 MOST_ACTIVE = 8
@@ -64,11 +64,12 @@ def failures(owner: Any) -> QuerySet[Run]:
     return rows.exclude(parent__status=Run.Status.FAILED).order_by("-finished_at")
 
 
-def with_remedies(runs: Sequence[Any]) -> list[Any]:
+def with_remedies(runs: Iterable[Any]) -> list[Any]:
     """Failed runs, each with its kind in words and what to do about it."""
-    for run in runs:
+    failed = list(runs)
+    for run in failed:
         run.kind_label, run.remedy = kind_label(run), REMEDIES.get(run.kind, "Its log says more.")
-    return list(runs)
+    return failed
 
 
 def recent_runs(owner: Any) -> QuerySet[Run]:
@@ -88,11 +89,11 @@ def devices_measured_last(owner: Any) -> list[Any]:
     return rows
 
 
-def newest_datasets(owner: Any) -> QuerySet[ImageSet]:
+def newest_datasets(owner: Any) -> OwnedQuerySet:
     return own_dataset_rows(owner).order_by("-created_at")[:MOST_OTHERS]
 
 
-def newest_studies(owner: Any) -> QuerySet[Study]:
+def newest_studies(owner: Any) -> OwnedQuerySet:
     return study_rows(owner).order_by("-created_at")[:MOST_OTHERS]
 
 

@@ -28,6 +28,7 @@ def state_of(device: Device) -> tuple[str, str]:
 
 def networks_of(table: LatencyTable, started_after: timedelta) -> None:
     """A whole network of the table's device, measured by a run that began so long after the table's end."""
+    assert table.run.finished_at is not None
     begun = table.run.finished_at + started_after
     run = Run.objects.create(
         owner=table.device.owner, kind="cost_predictor", title="Networks", started_at=begun

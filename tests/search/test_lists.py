@@ -168,7 +168,9 @@ def test_a_predictors_page_stays_small_and_its_file_has_every_sample(
 
 def test_a_thinned_course_keeps_the_best_so_far_what_is_at_work_and_the_end() -> None:
     accuracies = [0.5, 0.4, 0.6, 0.55, 0.1, 0.7, 0.2, 0.3, 0.65, 0.1]
-    rows = [(index, "succeeded", value) for index, value in enumerate(accuracies)]
+    rows: list[tuple[int, str, float | None]] = [
+        (index, "succeeded", value) for index, value in enumerate(accuracies)
+    ]
     rows[7] = (7, "training", None)
     kept = drawn_samples(rows, 7)
     assert {0, 2, 5, 7, 9} <= kept
