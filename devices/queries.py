@@ -7,30 +7,29 @@ from math import log
 from statistics import median
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from devices.models import Device, LatencyTable, TableEntry
+from devices.freshness import BULKY
+from devices.models import Device, LatencyTable
 from devices.tables import Calibration
-
-SORTS = ("key", "minimum_us", "p10_us", "p50_us", "p90_us", "repeats", "deviation")
 
 
 def devices_of(user: object) -> QuerySet[Device]:
-    """A person's devices with the number of their tables."""
-    return Device.objects.owned_by(user).annotate(table_count=Count("tables")).prefetch_related("tables__run")
+    """A person's devices with the number of their tables and when the newest was begun."""
+    tables = LatencyTable.objects.filter(device=OuterRef("pk")).order_by()
+    count = tables.values("device").annotate(found=Count("pk")).values("found")
+    newest = tables.order_by("-created_at").values("created_at")[:1]
+    return Device.objects.owned_by(user).annotate(
+        table_count=Coalesce(Subquery(count, output_field=IntegerField()), 0),
+        newest_table_at=Subquery(newest),
+    )
 
 
-def entries(
-    table: LatencyTable, *, contains: str = "", sort: str = "key", known_from: str = ""
-) -> QuerySet[TableEntry]:
-    """A table's operators, filtered by text and by whether they were "measured" or "learned", and sorted; an
-    unknown sort falls back to the key."""
-    field = sort.removeprefix("-")
-    order = sort if field in SORTS else "key"
-    found = table.rows.defer("samples_us").order_by(order, "key")
-    if known_from in ("measured", "learned"):
-        found = found.filter(deviation=0) if known_from == "measured" else found.filter(deviation__gt=0)
-    return found.filter(key__icontains=contains) if contains else found
+def tables_of(user: object) -> QuerySet[LatencyTable]:
+    """A person's latency tables with their error, without what only their own pages need."""
+    rows = LatencyTable.objects.owned_by(user).select_related("device", "run").defer(*BULKY)
+    return rows.annotate(error=F("calibration__error_after"))
 
 
 def coverage(table: LatencyTable) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from devices import views
 urlpatterns = [
     path("devices/", views.device_list, name="devices"),
     path("devices/new/", views.device_new, name="device-new"),
+    path("tables/", views.table_list, name="tables"),
     path("tables/<uuid:table_id>/", views.table_page, name="table"),
     path("tables/<uuid:table_id>/compare/", views.table_compare, name="table-compare"),
     path("tables/<uuid:table_id>/export/<slug:file_format>/", views.table_export, name="table-export"),

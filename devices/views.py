@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -10,14 +12,18 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices import agents, queries, services
+from devices.exports import Export, attachment, export_asked, of_records
 from devices.forms import DeviceForm, TableImportForm
+from devices.freshness import freshness_of
+from devices.listing import Listed, list_response
+from devices.lists import DEVICES, OPERATORS, tables
 from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.models import Run
 from devices.runs.views import run_state
@@ -26,12 +32,30 @@ from devices.tables.formats import EXTENSIONS, LABELS, WRITERS, FormatError
 ENTRIES_PER_PAGE = 50
 NEW_TOKEN = "new_device_token"  # noqa: S105  (a key of the session, until it was shown)
 NOTICEABLE = 0.05  # share by which an operator must change to be counted
+POINT_COLUMNS = ("label", "summed_us", "measured_us", "predicted_us", "learned_us", "expected_us")
+JOINED_COLUMNS = ("label", "measured_us", "expected_us", "error_before", "predicted_us", "error_now")
 DRAWN = 4000  # operators that the chart of a comparison draws, those that changed the most
 
 
 @require_GET
-def device_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "devices/list.html", {"devices": queries.devices_of(request.user)})
+def device_list(request: HttpRequest) -> HttpResponseBase:
+    """Devices, each with how far its newest table can be trusted."""
+    return list_response(
+        request, DEVICES, queries.devices_of(request.user), "devices/list.html", prepare=_with_freshness
+    )
+
+
+def _with_freshness(devices: Sequence[Any]) -> None:
+    found = freshness_of(devices)
+    for device in devices:
+        device.freshness = found[device.pk]
+
+
+@require_GET
+def table_list(request: HttpRequest) -> HttpResponseBase:
+    return list_response(
+        request, tables(request.user), queries.tables_of(request.user), "devices/tables.html"
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,36 +85,48 @@ def device_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def table_page(request: HttpRequest, table_id: UUID) -> HttpResponse:
+def table_page(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     table = get_object_or_404(
         LatencyTable.objects.owned_by(request.user).select_related("device", "run", "basis"), pk=table_id
     )
-    chosen = {name: request.GET.get(name, "") for name in ("q", "sort", "from")}
-    found = queries.entries(table, contains=chosen["q"], sort=chosen["sort"], known_from=chosen["from"])
+    covered = queries.coverage(table)
+    listing = OPERATORS if covered["learned"] else replace(OPERATORS, choices=())
+    listed = Listed(request, listing, table.rows.defer("samples_us", "original"))
     points = queries.calibration_points(table)
-    imported = table.provenance.get("imported from")
+    if (file := export_asked(request, lambda: _files_of(table, listed, points))) is not None:
+        return file
     context: dict[str, Any] = {
         "object": table,
         "table": table,
         "run": table.run,
-        "entries": Paginator(found, ENTRIES_PER_PAGE).get_page(request.GET.get("page")),
-        "entry_count": found.count(),
-        "coverage": queries.coverage(table),
+        "listed": listed,
+        "coverage": covered,
         "points": points,
         "calibration": table.calibration,
-        "imported": imported,
+        "imported": table.provenance.get("imported from"),
         "draws": bool(points) or not table.run.is_final,
         "joined": queries.joined(points),
         "quality": table.quality,
         "others": queries.other_versions(table) if table.run.status == Run.Status.SUCCEEDED else [],
         "exports": [(name, LABELS[name]) for name in queries.formats_of(table)],
-        "state": {"run": run_state(table.run), "points": points, "coverage": queries.coverage(table)},
+        "state": {"run": run_state(table.run), "points": points, "coverage": covered},
     }
     return render(request, "devices/table.html", context)
 
 
+def _files_of(table: LatencyTable, listed: Listed, points: list[dict[str, Any]]) -> dict[str, Export]:
+    """The tables of a table's page."""
+    end = f"table-{table.version}"
+    return {
+        "operators": replace(listed.export, name=f"operators-{end}"),
+        "networks": of_records(f"networks-{end}", POINT_COLUMNS, points),
+        "joined": of_records(f"joined-{end}", JOINED_COLUMNS, queries.joined(points)),
+        "quality": of_records(f"learned-{end}", ("label", "measured", "error"), table.quality or []),
+    }
+
+
 @require_GET
-def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponse:
+def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     """Another version, `?with=ID`, beside this one: what got slower since, and by how much."""
     rows = LatencyTable.objects.owned_by(request.user).usable().select_related("device")
     table = get_object_or_404(rows, pk=table_id)
@@ -100,6 +136,8 @@ def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponse:
         raise Http404("There is no such table.") from None
     before, after = sorted((table, other), key=lambda one: one.created_at)
     found = queries.compare(before, after)
+    if (file := export_asked(request, lambda: {"changes": _changes(before, after, found)})) is not None:
+        return file
     slower, faster = found.beyond(NOTICEABLE)
     context = {
         "object": table,
@@ -116,6 +154,16 @@ def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "devices/compare.html", context)
+
+
+def _changes(before: LatencyTable, after: LatencyTable, found: queries.Comparison) -> Export:
+    """What both tables have, the largest changes first."""
+    both = [(one.key, one.before_us, one.after_us, one.ratio) for one in found.changes]
+    return Export(
+        f"tables-{before.version}-and-{after.version}",
+        ("key", "before_us", "after_us", "ratio"),
+        lambda: both,
+    )
 
 
 @require_POST
@@ -175,7 +223,9 @@ def table_export(request: HttpRequest, table_id: UUID, file_format: str) -> Http
         messages.error(request, str(error))
         return redirect(table)
     kind = "text/csv" if file_format == "csv" else "application/octet-stream"
-    response = StreamingHttpResponse(chain([first], lines), content_type=f"{kind}; charset=utf-8")
-    name = f"table-{table.version}.{EXTENSIONS[file_format]}"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attachment(
+        request,
+        chain([first], lines),
+        name=f"table-{table.version}.{EXTENSIONS[file_format]}",
+        content_type=f"{kind}; charset=utf-8",
+    )

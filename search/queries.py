@@ -1,4 +1,4 @@
-"""Reads about predictors and tables that more than one page needs."""
+"""Reads that lists, and more than one page, need."""
 
 from __future__ import annotations
 
@@ -6,13 +6,94 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
-from search.models import CostPredictor, Predictor, Sample, Search, TrainedModel
+from search.models import (
+    Candidate,
+    CostPredictor,
+    ImageSet,
+    OwnedQuerySet,
+    OwnRecipe,
+    Predictor,
+    Sample,
+    Search,
+    Study,
+    TrainedModel,
+)
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
+
+
+def predictor_rows(owner: Any) -> OwnedQuerySet:
+    """Predictors with their errors, without what only their own pages need."""
+    rows = Predictor.objects.owned_by(owner).select_related("run", "space", "recipe")
+    bulky = ("fitted", "quality", "genes", "space__definition", "recipe__definition")
+    found: OwnedQuerySet = rows.defer(*bulky).annotate(mae=F("quality__mae"), spearman=F("quality__spearman"))
+    return found
+
+
+def cost_rows(owner: Any) -> OwnedQuerySet:
+    """Predictors of energy and latency with their errors, without what only their own pages need."""
+    rows = CostPredictor.objects.owned_by(owner).select_related("run", "space", "device")
+    bulky = ("measurements", "facts", "fitted", "quality", "space__definition")
+    errors = {"error": F("quality__error"), "baseline_error": F("quality__baseline_error")}
+    found: OwnedQuerySet = rows.defer(*bulky).annotate(**errors)
+    return found
+
+
+def search_rows(owner: Any) -> OwnedQuerySet:
+    """Searches with the names of what they stand on and the accuracy of their best candidate."""
+    best = Candidate.objects.filter(search=OuterRef("pk"), rank=1).values("accuracy")[:1]
+    rows = Search.objects.owned_by(owner).select_related("run").defer("state", "front")
+    found: OwnedQuerySet = rows.annotate(
+        device_name=Coalesce("table__device__name", "timing__device__name"),
+        predictor_name=F("predictor__name"),
+        best_accuracy=Subquery(best),
+    )
+    return found
+
+
+def model_rows(owner: Any) -> OwnedQuerySet:
+    """Models with the networks that were trained, without their results."""
+    rows = TrainedModel.objects.owned_by(owner).select_related(
+        "run", "recipe", "candidate__search", "baseline__study"
+    )
+    bulky = (
+        "results", "versions", "preprocessing", "recipe__definition", "candidate__genes", "candidate__limits",
+        "candidate__search__state", "candidate__search__front", "baseline__study__result",
+    )  # fmt: skip
+    searched = Coalesce("candidate__search__table__device__name", "candidate__search__timing__device__name")
+    found: OwnedQuerySet = rows.defer(*bulky).annotate(
+        device_name=Coalesce(searched, "baseline__study__asked_table__device__name")
+    )
+    return found
+
+
+def study_rows(owner: Any) -> OwnedQuerySet:
+    rows = Study.objects.owned_by(owner).select_related("run").defer("result")
+    found: OwnedQuerySet = rows.annotate(
+        device_name=F("asked_table__device__name"), predictor_name=F("predictor__name")
+    )
+    return found
+
+
+def own_recipe_rows(owner: Any) -> OwnedQuerySet:
+    """Recipes of a person's own, with the fields that the list shows."""
+    names = ("epochs", "batch_size", "optimiser", "learning_rate", "train_images")
+    fields = {name: F(f"recipe__definition__{name}") for name in names}
+    found: OwnedQuerySet = OwnRecipe.objects.owned_by(owner).annotate(**fields)
+    return found
+
+
+def own_dataset_rows(owner: Any) -> OwnedQuerySet:
+    """Data sets of a person's own, with the numbers that the list shows."""
+    rows = ImageSet.objects.owned_by(owner).exclude(source=ImageSet.Source.BUILT_IN)
+    sizes = {name: F(f"facts__{name}") for name in ("train", "validation", "test", "size")}
+    found: OwnedQuerySet = rows.select_related("run").defer("report").annotate(**sizes)
+    return found
 
 
 def stale_predictors(predictors: Iterable[Predictor]) -> dict[UUID, list[str]]:

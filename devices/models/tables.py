@@ -132,6 +132,12 @@ class TableEntry(models.Model):
     class Meta:
         ordering = ["key"]
         constraints = [models.UniqueConstraint(fields=["table", "key"], name="entry_per_key")]
+        indexes = [
+            models.Index(fields=["table", "deviation"], name="entry_learned"),
+            models.Index(
+                fields=["table", "key"], condition=models.Q(original__isnull=False), name="entry_foreign"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from devices.exports import Export, export_asked
+from devices.listing import list_response
 from devices.models import Device
 from devices.networks import meters_of
 from devices.runs.views import run_state
 from search.forms.devices import CostImportForm, CostMeasureForm
+from search.lists import costs
 from search.models import CostPredictor
+from search.queries import cost_rows
 from search.services.costs import import_costs, measure_costs
 from search.views.settings import beginning
+
+
+@require_GET
+def cost_list(request: HttpRequest) -> HttpResponseBase:
+    return list_response(request, costs(request.user), cost_rows(request.user), "search/costs.html")
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,13 +64,17 @@ def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
 
 
 @require_GET
-def cost_page(request: HttpRequest, cost_id: UUID) -> HttpResponse:
+def cost_page(request: HttpRequest, cost_id: UUID) -> HttpResponseBase:
     rows = CostPredictor.objects.owned_by(request.user).select_related(
         "run", "device", "space", "table__device"
     )
     cost = get_object_or_404(rows, pk=cost_id)
     quality = cost.quality or {}
     names = ("measured", "predicted", "low", "high")
+    held_out = Export(f"held-out-{cost.pk}", names, lambda: quality.get("scatter", []))
+    tables = {"held-out": held_out, "measurements": _measurements(cost)}
+    if (file := export_asked(request, lambda: tables)) is not None:
+        return file
     context: dict[str, Any] = {
         "object": cost,
         "cost": cost,
@@ -74,3 +89,17 @@ def cost_page(request: HttpRequest, cost_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "search/cost.html", context)
+
+
+def _measurements(cost: CostPredictor) -> Export:
+    """Every network that was measured, with its genes by name."""
+    space = cost.space.load()
+    names = [gene.name for gene in space.genes]
+
+    def rows() -> Iterator[list[object]]:
+        for genes, value in cost.measurements:
+            values = space.values(genes)
+            yield [value, *(values[name] for name in names)]
+
+    unit = {"mJ": "energy_mj", "ms": "latency_ms"}[cost.unit]
+    return Export(f"measurements-{cost.pk}", [unit, *names], rows)

@@ -11,15 +11,20 @@ import numpy as np
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from PIL import Image
 
+from devices.exports import export_asked, of_records
+from devices.listing import list_response
 from devices.runs.views import run_state
 from search.forms.datasets import DatasetForm
+from search.lists import DATASETS
 from search.models import ImageSet, Upload
+from search.queries import own_dataset_rows
 from search.services import datasets as services
 from search.services.datasets import CHUNK, UploadError
 from search.training import datasets
@@ -30,15 +35,16 @@ GAP = 2
 
 
 @require_GET
-def dataset_list(request: HttpRequest) -> HttpResponse:
-    rows = list(ImageSet.objects.owned_by(request.user).select_related("run"))
-    looked_at = {row.origin: row for row in rows if row.source == ImageSet.Source.BUILT_IN}
+def dataset_list(request: HttpRequest) -> HttpResponseBase:
+    """The sets of one's own as a list, and the few that everyone has."""
+    rows = ImageSet.objects.owned_by(request.user).filter(source=ImageSet.Source.BUILT_IN)
+    looked_at = {row.origin: row for row in rows.defer("facts", "report")}
     built_in = [
         (known, datasets.is_available(known.name), looked_at.get(known.name), datasets.missing(known.name))
         for known in datasets.DATASETS.values()
     ]
-    own = [row for row in rows if row.source != ImageSet.Source.BUILT_IN]
-    return render(request, "search/datasets.html", {"built_in": built_in, "own": own})
+    own = own_dataset_rows(request.user)
+    return list_response(request, DATASETS, own, "search/datasets.html", built_in=built_in)
 
 
 @require_http_methods(["GET", "POST"])
@@ -67,7 +73,7 @@ def dataset_inspect(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_GET
-def dataset_page(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def dataset_page(request: HttpRequest, dataset_id: UUID) -> HttpResponseBase:
     row = _dataset(request, dataset_id)
     facts, report = row.facts or {}, row.report or {}
     training, test = report.get("per_class", ([], []))
@@ -75,6 +81,9 @@ def dataset_page(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
         {"index": index, "name": name, "training": training[index], "test": test[index] if test else None}
         for index, name in enumerate(facts.get("classes", []))
     ]
+    table = of_records(f"classes-{row.pk}", ("index", "name", "training", "test"), classes)
+    if (file := export_asked(request, lambda: {"classes": table})) is not None:
+        return file
     used = services.used_by(row) if row.run.is_final else []
     context = {
         "object": row,

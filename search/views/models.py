@@ -14,11 +14,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
+from devices.exports import Export, export_asked, of_records
+from devices.listing import list_response
 from devices.models import LatencyTable
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import LicenceForm
+from search.lists import models
 from search.models import TrainedModel
+from search.queries import model_rows
 from search.services.cards import card_sections, class_results
 from search.services.drawing import blocks, drawing
 from search.services.inference import MOST_BYTES, TryError, classify
@@ -26,22 +30,41 @@ from search.services.timings import start_timing, timeable_devices
 from search.training.card import model_card as markdown_card
 from search.training.card import usage_snippet
 
-
-@require_GET
-def model_list(request: HttpRequest) -> HttpResponse:
-    rows = TrainedModel.objects.owned_by(request.user).select_related(
-        "run",
-        "recipe",
-        "candidate__search__table__device",
-        "candidate__search__timing__device",
-        "baseline__study__asked_table__device",
-    )
-    return render(request, "search/models.html", {"models": rows})
+CLASS_COLUMNS = ("name", "images", "recall", "precision", "confused")
+EPOCH_COLUMNS = ("number", "loss", "validation_accuracy", "seconds")
+COMPARED = ("label", "predicted", "interval", "measured")
+FILE_COLUMNS = (
+    "format", "sha256", "size_bytes", "accuracy", "max_difference", "latency_ms", "latency_p50_ms", "problem",
+)  # fmt: skip
 
 
 @require_GET
-def model_page(request: HttpRequest, model_id: UUID) -> HttpResponse:
-    return _page(request, _model(request, model_id))
+def model_list(request: HttpRequest) -> HttpResponseBase:
+    return list_response(request, models(request.user), model_rows(request.user), "search/models.html")
+
+
+@require_GET
+def model_page(request: HttpRequest, model_id: UUID) -> HttpResponseBase:
+    model = _model(request, model_id)
+    return export_asked(request, lambda: _tables_of(model)) or _page(request, model)
+
+
+def _tables_of(model: TrainedModel) -> dict[str, Export]:
+    """The tables of a model's page."""
+    end = str(model.pk)
+    classes = class_results(model) if model.results else []
+    epochs = (epoch.as_json() for epoch in model.epochs.all())
+    files = ({name: getattr(row, name) for name in FILE_COLUMNS} for row in model.files.all())
+    confusion = [[one["name"], *one["row"]] for one in classes]
+    return {
+        "epochs": of_records(f"epochs-{end}", EPOCH_COLUMNS, epochs),
+        "comparison": of_records(f"predicted-and-measured-{end}", COMPARED, comparison(model)),
+        "files": of_records(f"files-{end}", FILE_COLUMNS, files),
+        "classes": of_records(f"classes-{end}", CLASS_COLUMNS, classes),
+        "confusion": Export(
+            f"confusion-{end}", ["class", *(one["name"] for one in classes)], lambda: confusion
+        ),
+    }
 
 
 def _page(request: HttpRequest, model: TrainedModel, status: int = 200, **tried: Any) -> HttpResponse:

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from devices.models import LatencyTable
-from devices.queries import devices_of
+from devices.listing import list_response
 from devices.runs.models import Run
 from devices.runs.views import run_state
-from search.models import Predictor, QuickStart, Search, TrainedModel
+from search import overview as first_page
+from search.lists import kind_label, runs
+from search.models import QuickStart
 from search.queries import steps_to_a_file
 from search.services.quickstart import stage_runs, start_quickstart
-
-RECENT = 10
 
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """What runs, what ended, what there is, and what to do next."""
-    runs = Run.objects.owned_by(request.user)
-    active = list(runs.unfinished())
-    devices = devices_of(request.user)
+    """What runs, what failed, what ended, what there is, and what to do next."""
+    owner = request.user
+    active, failed = first_page.active_runs(owner), first_page.failures(owner)
+    there = first_page.counts(owner)
     context = {
-        "active_runs": active,
-        "recent_runs": runs.filter(status__in=Run.FINAL)[:RECENT],
-        "devices": devices,
-        "counts": {
-            "devices": devices.count(),
-            "tables": LatencyTable.objects.owned_by(request.user).count(),
-            "predictors": Predictor.objects.owned_by(request.user).count(),
-            "searches": Search.objects.owned_by(request.user).count(),
-            "models": TrainedModel.objects.owned_by(request.user).count(),
-        },
-        "way": steps_to_a_file(request.user),
-        "state": {"runs": [run_state(run) for run in active]},
+        "active_runs": active[: first_page.MOST_ACTIVE],
+        "active_count": active.count(),
+        "failures": first_page.with_remedies(failed[: first_page.MOST_FAILED]),
+        "failure_count": failed.count(),
+        "recent_runs": first_page.recent_runs(owner)[: first_page.MOST_RECENT],
+        "devices": first_page.devices_measured_last(owner),
+        "datasets": first_page.newest_datasets(owner),
+        "studies": first_page.newest_studies(owner),
+        "counts": there,
+        "next": first_page.next_step(owner, there),
+        "way": steps_to_a_file(owner),
     }
     return render(request, "overview.html", context)
 
@@ -79,6 +79,18 @@ def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "search/quickstart.html", context)
+
+
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponseBase:
+    """Every long job there was."""
+    rows = Run.objects.owned_by(request.user)
+    return list_response(request, runs(request.user), rows, "runs.html", prepare=_with_kinds)
+
+
+def _with_kinds(rows: Sequence[Any]) -> None:
+    for run in rows:
+        run.kind_label = kind_label(run)
 
 
 @require_GET

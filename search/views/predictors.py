@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from devices.exports import Export, export, export_asked, of_records
+from devices.listing import ROWS_AT_ONCE, Listed, list_response
 from devices.runs.views import run_state
 from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
-from search.models import Predictor, Proposal
-from search.queries import stale_predictors
+from search.lists import SAMPLES, predictors
+from search.models import Predictor
+from search.queries import predictor_rows, stale_predictors
 from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
 from search.services.probes import estimate, find_probe, how_right, start_probe
 from search.views.settings import beginning
+from search.views.thinning import quality_state, sample_state, samples_state
 
-PROPOSALS_PER_PAGE = 50
+MEASURES = ("mae", "rmse", "spearman", "kendall", "coverage_50", "coverage_90", "coverage_95")
+SAMPLE_COLUMNS = (
+    "index", "status", "accuracy", "seconds", "chosen_for", "predicted", "deviation", "architecture",
+    "failure",
+)  # fmt: skip
 
 
 @require_GET
-def predictor_list(request: HttpRequest) -> HttpResponse:
-    rows = list(Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe"))
-    stale = stale_predictors(rows)
-    context = {"predictors": [(row, stale.get(row.pk, [])) for row in rows]}
-    return render(request, "search/predictors.html", context)
+def predictor_list(request: HttpRequest) -> HttpResponseBase:
+    """Predictors, each with why it is stale, if it is."""
+    return list_response(
+        request,
+        predictors(request.user),
+        predictor_rows(request.user),
+        "search/predictors.html",
+        prepare=_with_staleness,
+    )
+
+
+def _with_staleness(rows: Sequence[Any]) -> None:
+    found = stale_predictors(rows)
+    for row in rows:
+        row.stale = found.get(row.pk, [])
 
 
 @require_http_methods(["GET", "POST"])
@@ -92,12 +112,14 @@ def predictor_refit(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
 
 
 @require_GET
-def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
+def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase:
     predictor = _predictor(request, predictor_id)
-    proposals = predictor.proposals.select_related("sample").order_by("-index")
-    page = Paginator(proposals, PROPOSALS_PER_PAGE).get_page(request.GET.get("page"))
     quality = predictor.quality or {}
     given = predictor.origin != Predictor.Origin.BUILT
+    listing = replace(SAMPLES, choices=SAMPLES.choices[:1]) if given else SAMPLES
+    listed = Listed(request, listing, predictor.proposals.select_related("sample"))
+    if (file := export_asked(request, lambda: _files_of(predictor, listed))) is not None:
+        return file
     context = {
         "object": predictor,
         "predictor": predictor,
@@ -114,54 +136,66 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
         "given": given,
         "how_right": how_right(predictor),
         "stale": stale_predictors([predictor]).get(predictor.pk, []),
-        "proposals": page,
+        "listed": listed,
         "state": {
             "run": run_state(predictor.run),
             "budget": predictor.budget,
             "given": given,
-            "samples": [
-                sample_state(proposal) | ({"reason": ""} if given else {})
-                for proposal in reversed(proposals.defer("sample__losses"))
-            ],
-            "curves": [
-                {"index": proposal.index, "losses": proposal.sample.losses}
-                for proposal in page
-                if proposal.sample.losses
-            ],
-            "quality": [point.as_json() for point in predictor.quality_points.all()],
             "genes": predictor.genes or [],
             "reliability": quality.get("reliability", []),
-            "scatter": [
-                {"measured": measured, "predicted": predicted, "deviation": deviation}
-                for measured, predicted, deviation in quality.get("scatter", [])
+            "curves": [
+                {"index": proposal.index, "losses": proposal.sample.losses}
+                for proposal in listed.page
+                if proposal.sample.losses
             ],
-        },
+        }
+        | samples_state(predictor, given=given)
+        | quality_state(predictor),
     }
     return render(request, "search/predictor.html", context)
 
 
-@require_GET
-def predictor_csv(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
-    """Every sample with its genes by name; accuracies from 0 to 1."""
-    predictor = _predictor(request, predictor_id)
-    space = predictor.space.load()
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="samples-{predictor.pk}.csv"'
-    columns = [
-        "index",
-        "status",
-        "accuracy",
-        "seconds",
-        "chosen_for",
-        "predicted",
-        "deviation",
-        "architecture",
+def _files_of(predictor: Predictor, listed: Listed) -> dict[str, Export]:
+    """The tables of a predictor's page."""
+    quality = predictor.quality or {}
+    judged = [
+        {"judged": name} | found
+        for name, found in (("cross-validated", quality), ("leave-one-out", quality.get("leave_one_out")))
+        if found
     ]
-    writer = csv.DictWriter(response, [*columns, *(gene.name for gene in space.genes)], extrasaction="ignore")
-    writer.writeheader()
-    for proposal in predictor.proposals.select_related("sample").order_by("index").iterator():
-        writer.writerow(sample_state(proposal) | space.values(proposal.sample.genes))
-    return response
+    course = ("samples", "rmse", "mae", "spearman", "kendall")
+    end = str(predictor.pk)
+    return {
+        "samples": _samples_file(predictor, listed.matching),
+        "quality": of_records(f"quality-{end}", ("judged", *MEASURES), judged),
+        "course": of_records(
+            f"quality-by-samples-{end}", course, (point.as_json() for point in predictor.quality_points.all())
+        ),
+        "held-out": Export(
+            f"held-out-{end}", ("measured", "predicted", "deviation"), lambda: quality.get("scatter", [])
+        ),
+    }
+
+
+def _samples_file(predictor: Predictor, proposals: QuerySet[Any]) -> Export:
+    """Samples with their genes by name; accuracies from 0 to 1."""
+    space = predictor.space.load()
+    genes = [gene.name for gene in space.genes]
+
+    def rows() -> Iterator[list[object]]:
+        for proposal in proposals.iterator(chunk_size=ROWS_AT_ONCE):
+            facts, values = sample_state(proposal), space.values(proposal.sample.genes)
+            yield [*(facts[name] for name in SAMPLE_COLUMNS), *(values[name] for name in genes)]
+
+    return Export(f"samples-{predictor.pk}", [*SAMPLE_COLUMNS, *genes], rows)
+
+
+@require_GET
+def predictor_csv(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase:
+    """Every sample, in the order in which they were proposed."""
+    predictor = _predictor(request, predictor_id)
+    proposals = predictor.proposals.select_related("sample").order_by("index")
+    return export(request, _samples_file(predictor, proposals), "csv")
 
 
 def _continued(request: HttpRequest) -> dict[str, Any]:
@@ -181,23 +215,6 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
         "initial": earlier.initial,
         "seed": earlier.seed,
         "source": earlier.source_id or "",
-    }
-
-
-def sample_state(proposal: Proposal) -> dict[str, Any]:
-    """A sample as charts and tables show it."""
-    sample = proposal.sample
-    return {
-        "index": proposal.index,
-        "status": sample.status,
-        "accuracy": sample.accuracy,
-        "seconds": sample.seconds,
-        "chosen_for": proposal.chosen_for,
-        "reason": proposal.reason,
-        "predicted": proposal.predicted,
-        "deviation": proposal.deviation,
-        "architecture": sample.architecture_id,
-        "failure": sample.reason,
     }
 
 

@@ -6,11 +6,16 @@ import json
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from devices.exports import Export, export_asked
+from devices.listing import list_response
 from search.forms.recipes import RecipeForm
+from search.lists import RECIPES
 from search.models import OwnRecipe, Predictor, TrainedModel, TrainingRecipe
+from search.queries import own_recipe_rows
 from search.services.catalogue import name_recipe
 from search.training.recipes import FIELD_LABELS, PRESET_NOTES, PRESETS, Recipe, RecipeError, learning_rate
 
@@ -19,17 +24,18 @@ MOST_POINTS = 600
 
 
 @require_GET
-def recipe_list(request: HttpRequest) -> HttpResponse:
-    context = {
-        "presets": [(name, recipe, PRESET_NOTES[name]) for name, recipe in PRESETS.items()],
-        "own": [(row, row.recipe.load()) for row in _own(request)],
-    }
-    return render(request, "search/recipes.html", context)
+def recipe_list(request: HttpRequest) -> HttpResponseBase:
+    presets = [(name, recipe, PRESET_NOTES[name]) for name, recipe in PRESETS.items()]
+    rows = own_recipe_rows(request.user)
+    return list_response(request, RECIPES, rows, "search/recipes.html", presets=presets)
 
 
 @require_GET
-def recipe_page(request: HttpRequest, recipe_id: str) -> HttpResponse:
+def recipe_page(request: HttpRequest, recipe_id: str) -> HttpResponseBase:
     name, note, recipe = _known(request, recipe_id)
+    settings = Export(f"recipe-{recipe.id}", ("setting", "value"), lambda: recipe.to_json().items())
+    if (file := export_asked(request, lambda: {"settings": settings})) is not None:
+        return file
     predictors = Predictor.objects.owned_by(request.user).filter(recipe=recipe.id)
     models = TrainedModel.objects.owned_by(request.user).filter(recipe=recipe.id)
     steps = max(1, min(POINTS_PER_EPOCH, MOST_POINTS // recipe.epochs))

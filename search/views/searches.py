@@ -8,15 +8,19 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from devices.listing import list_response
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
+from search.lists import searches
 from search.models import Candidate, PublishedSet, Search
 from search.queries import (
     newer_table,
+    search_rows,
     searches_of_group,
     stale_predictors,
 )
@@ -29,11 +33,8 @@ REPLAYED = 60  # generations whose populations a page carries; more are thinned 
 
 
 @require_GET
-def search_list(request: HttpRequest) -> HttpResponse:
-    rows = Search.objects.owned_by(request.user).select_related(
-        "run", "predictor", "table__device", "timing__device"
-    )
-    return render(request, "search/searches.html", {"searches": rows})
+def search_list(request: HttpRequest) -> HttpResponseBase:
+    return list_response(request, searches(request.user), search_rows(request.user), "search/searches.html")
 
 
 @require_http_methods(["GET", "POST"])

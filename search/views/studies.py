@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from devices.exports import Export, export, export_asked, of_records
+from devices.listing import list_response
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.studies import StudyForm
+from search.lists import studies
 from search.models import Study, StudyEntry
+from search.queries import study_rows
 from search.services.searches import search_ranges
 from search.services.studies import start_study, summary
 from search.views.settings import beginning
 
+TRAINING_COLUMNS = (
+    "limit_ms", "method", "network", "architecture", "predicted_ms", "multiply_adds", "parameters",
+    "seed", "status", "validation_accuracy", "test_accuracy", "measured_ms",
+)  # fmt: skip
+BASELINE_COLUMNS = (
+    "label", "width", "depth", "resolution", "latency_ms", "latency_low_ms", "latency_high_ms",
+    "multiply_adds", "parameters", "accuracy", "reason",
+)  # fmt: skip
+
 
 @require_GET
-def study_list(request: HttpRequest) -> HttpResponse:
-    rows = Study.objects.owned_by(request.user).select_related("run", "predictor", "asked_table__device")
-    return render(request, "search/studies.html", {"studies": rows})
+def study_list(request: HttpRequest) -> HttpResponseBase:
+    return list_response(request, studies(request.user), study_rows(request.user), "search/studies.html")
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,8 +49,10 @@ def study_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def study_page(request: HttpRequest, study_id: UUID) -> HttpResponse:
+def study_page(request: HttpRequest, study_id: UUID) -> HttpResponseBase:
     study = _study(request, study_id)
+    if (file := export_asked(request, lambda: _tables_of(study))) is not None:
+        return file
     rows = [_row(entry, models) for entry, models in _entries(study)]
     baselines = study.baselines.all()
     chosen = {row["entry"].baseline_id for row in rows}
@@ -64,27 +79,35 @@ def study_page(request: HttpRequest, study_id: UUID) -> HttpResponse:
 
 
 @require_GET
-def study_csv(request: HttpRequest, study_id: UUID) -> HttpResponse:
+def study_csv(request: HttpRequest, study_id: UUID) -> HttpResponseBase:
+    """Every training of the study."""
+    return export(request, _trainings(_study(request, study_id)), "csv")
+
+
+def _tables_of(study: Study) -> dict[str, Export]:
+    """The tables of a study's page."""
+    rows = ({name: getattr(row, name) for name in BASELINE_COLUMNS} for row in study.baselines.all())
+    return {
+        "trainings": _trainings(study),
+        "scaled": of_records(f"scaled-networks-{study.pk}", BASELINE_COLUMNS, rows),
+    }
+
+
+def _trainings(study: Study) -> Export:
     """Every training of the study; accuracies from 0 to 1."""
-    study = _study(request, study_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="study-{study.pk}.csv"'
-    columns = (
-        "limit_ms", "method", "network", "architecture", "predicted_ms", "multiply_adds", "parameters",
-        "seed", "status", "validation_accuracy", "test_accuracy", "measured_ms",
-    )  # fmt: skip
-    writer = csv.writer(response)
-    writer.writerow(columns)
-    for entry, models in _entries(study):
-        network = entry.network
-        if network is None:
-            continue
-        for model in models:
-            facts = (entry.limit_ms, entry.method, network.label, network.architecture_id)
-            costs = (network.latency_ms, network.multiply_adds, network.parameters)
-            found = (model.validation_accuracy, model.test_accuracy, model.latency_ms)
-            writer.writerow([*facts, *costs, model.seed, model.run.status, *found])
-    return response
+
+    def rows() -> Iterator[list[object]]:
+        for entry, models in _entries(study):
+            network = entry.network
+            if network is None:
+                continue
+            for model in models:
+                facts = (entry.limit_ms, entry.method, network.label, network.architecture_id)
+                costs = (network.latency_ms, network.multiply_adds, network.parameters)
+                found = (model.validation_accuracy, model.test_accuracy, model.latency_ms)
+                yield [*facts, *costs, model.seed, model.run.status, *found]
+
+    return Export(f"study-{study.pk}", TRAINING_COLUMNS, rows)
 
 
 def _entries(study: Study) -> list[tuple[StudyEntry, list[Any]]]:

@@ -13,12 +13,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from devices.agents import agent_program
+from devices.freshness import BULKY, freshness_of
 from devices.models import Device, LatencyTable
+from devices.runs.models import Run
 from devices.views import NEW_TOKEN
 from search.forms.devices import TableForm
+from search.queries import cost_rows
 from search.services.catalogue import measurable_spaces
 from search.services.tables import Way, build_table, complete_table, coverage_of
 from search.views.settings import Beginning, beginning
+
+MOST_VERSIONS = 10
 
 
 @require_GET
@@ -91,20 +96,22 @@ def _agent_command(request: HttpRequest, token: str) -> str:
 def _device_page(
     request: HttpRequest, device: Device, form: TableForm, status: int = 200, *, start: Beginning
 ) -> HttpResponse:
-    tables = list(
-        device.tables.select_related("run").defer("operator_keys", "networks", "network_samples_us")
-    )
+    tables, costs = device.tables.select_related("run").defer(*BULKY), cost_rows(device.owner_id)
+    costs = costs.filter(device=device)
     new_token = request.session.pop(NEW_TOKEN, None)
     context = {
         "object": device,
         "device": device,
-        "tables": tables,
-        "active": next((table for table in tables if not table.run.is_final), None),
+        "freshness": freshness_of([device])[device.pk],
+        "tables": tables[:MOST_VERSIONS],
+        "table_count": tables.count(),
+        "active": tables.exclude(run__status__in=Run.FINAL).first(),
         "tokens": device.tokens.filter(revoked_at=None),
         "new_token": new_token,
         "command": _agent_command(request, new_token or "TOKEN"),
         "program_sha256": hashlib.sha256(agent_program()).hexdigest(),
-        "costs": device.cost_predictors.select_related("run", "space"),
+        "costs": costs[:MOST_VERSIONS],
+        "cost_count": costs.count(),
         "table_form": form,
         "start": start,
     }

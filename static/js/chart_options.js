@@ -37,6 +37,7 @@ import { colour, seriesStyle } from "./palette.js";
  * @property {boolean} [moves] points glide to new places (a population), unless motion is to be reduced
  * @property {(point: Point) => string[]} [describe] more lines for the tooltip
  * @property {(key: string) => void} [onPick] a point was clicked
+ * @property {{what: string, given: number, all: number, csv: string}} [part] the page was given a part of the data: so many of all; where their file is
  */
 
 /** @param {Axis} axis */

@@ -124,9 +124,12 @@ export class Figure {
   /** @param {number} drawn @param {number} all */
   #tellThinning(drawn, all) {
     const notice = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-notice]"));
+    const { part } = this.spec;
     if (notice) {
-      notice.hidden = drawn >= all;
-      notice.textContent = `Thinned: ${number(drawn)} of ${number(all)} points are drawn. The CSV has all.`;
+      notice.hidden = drawn >= all && !part;
+      notice.textContent = part
+        ? `Thinned: ${number(part.given)} of ${number(part.all)} ${part.what} are drawn. The CSV has all.`
+        : `Thinned: ${number(drawn)} of ${number(all)} points are drawn. The CSV has all.`;
     }
     const blank = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-blank]"));
     if (!blank) return;

@@ -92,6 +92,15 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/**
+ * Of a line drawn in steps only the points where it rises or falls, and its end: it looks the same, unthinned.
+ * @param {Point[]} points
+ * @returns {Point[]}
+ */
+export function changesOnly(points) {
+  return points.filter((point, place) => place === 0 || place === points.length - 1 || point.y !== points[place - 1].y);
+}
+
 /** @param {unknown} value @returns {string} one field of a CSV line (RFC 4180) */
 function csvField(value) {
   const text = value === null || value === undefined ? "" : String(value);

@@ -63,6 +63,7 @@ from tests.search.world import (
 from tests.serving import PASSWORD
 from tests.working import work_until_idle
 
+
 def trained(model: TrainedModel) -> TrainedModel:
     """As a training leaves it; the figures are made up."""
     for number in range(1, 21):
@@ -282,7 +283,11 @@ def furnish() -> dict[str, str]:
     }
     lists = {
         "overview": "/",
+        "runs": "/runs/",
+        "runs-none": "/runs/?q=nothing+has+this+name",
         "devices": "/devices/",
+        "tables": "/tables/",
+        "costs": "/costs/",
         "device-new": "/devices/new/",
         "predictors": "/predictors/",
         "predictor-new": "/predictors/new/",

@@ -81,7 +81,7 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     seen = events_of(page)
     assert seen == list(range(1, len(seen) + 1))
     expect(page.locator("[data-coverage]")).to_have_text("100.0 %")
-    page.get_by_label("Filter by name").fill("depthwise")
+    page.get_by_label("Find").fill("depthwise")
     page.get_by_role("button", name="Filter").click()
     expect(page.locator("section[data-refresh=entries] tbody tr").first).to_contain_text("depthwise")
 
@@ -182,7 +182,7 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -
     # Trainings go out as CSV, and come in as another predictor; first a file that is none.
     page.goto("/predictors/")
     page.get_by_role("link", name="Digits in the browser").click()
-    samples = saved(page, "CSV", tmp_path / "samples.csv")
+    samples = saved(page, "CSV of 10 samples", tmp_path / "samples.csv")
     page.goto("/predictors/")
     page.get_by_role("link", name="Import trainings").click()
     page.get_by_label("Name").fill("Come back")

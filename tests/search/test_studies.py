@@ -106,7 +106,7 @@ def test_a_study_measures_tries_searches_trains_and_compares(
     page = signed_in.get(study.get_absolute_url()).content.decode()
     for row in study.result or []:
         assert sentence(row) in page.replace("&#x27;", "'")
-    text = signed_in.get(reverse("study-csv", args=[study.pk])).content.decode()
+    text = b"".join(signed_in.get(reverse("study-csv", args=[study.pk]))).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 2 * 2 * len(study.limits)
     assert {row["method"] for row in rows} == {"searched", "scaled"}

@@ -5,7 +5,7 @@ import { geneCharts } from "../gene_charts.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { sampleCurves } from "../sample_curves.js";
-import { bestSoFar } from "../series.js";
+import { bestSoFar, changesOnly } from "../series.js";
 import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
 
@@ -25,6 +25,10 @@ const CHOSEN = [
   { id: "given", label: "Given, measured", slot: 3 },
 ];
 
+/** What a chart says when the page was given a part of the data. @param {string} what @param {number} given @param {number} all @param {string} table */
+const part = (what, given, all, table) => (given < all ? { what, given, all, csv: `?table=${table}&format=csv` } : undefined);
+const qualityPart = part("measurements", state.quality.length, state.quality_count, "course");
+
 const sampleChart = figure("samples", {
   name: "samples",
   x: { label: "Sample", whole: true, min: 0, max: state.budget + 1 },
@@ -36,6 +40,7 @@ const sampleChart = figure("samples", {
     { id: "best", label: "Best so far", draw: "steps", slot: 8 },
   ],
   blank: blankText(state, "The first samples are being trained."),
+  part: part("samples", state.samples.length, state.sample_count, "samples"),
 });
 
 const errorChart = figure("error", {
@@ -44,6 +49,7 @@ const errorChart = figure("error", {
   y: { label: "Mean absolute error", unit: "% points" },
   series: [{ id: "mae", label: "Held-out error", draw: "line", slot: 1, radius: 3 }],
   blank: blankText(state, "Cross-validation starts when there are enough samples."),
+  part: qualityPart,
 });
 
 const rankChart = figure("rank", {
@@ -55,6 +61,7 @@ const rankChart = figure("rank", {
     { id: "kendall", label: "Kendall's tau", draw: "line", slot: 2, radius: 3 },
   ],
   blank: blankText(state, "Cross-validation starts when there are enough samples."),
+  part: qualityPart,
 });
 
 const scatterChart = figure("scatter", {
@@ -66,6 +73,7 @@ const scatterChart = figure("scatter", {
     { id: "points", label: "Held-out prediction, ± 1 deviation", draw: "errors", slot: 4, predicted: true },
   ],
   blank: blankText(state, "Shown when the predictor is fitted to its last sample."),
+  part: part("held-out predictions", state.scatter.length, state.scatter_count, "held-out"),
 });
 
 const curves = sampleCurves(state.curves, blankText(state, "The first epoch is being trained."));
@@ -88,12 +96,13 @@ function drawSamples() {
   const lowest = Math.min(...done.map((s) => s.accuracy), ...guessed.map((s) => s.predicted - s.deviation));
   const floor = Number.isFinite(lowest) ? lowest : 0;
   sampleChart.set("failed", all.filter((s) => s.status === "failed").map((s) => ({ ...point(s, floor), note: s.failure ?? "failed" })));
-  sampleChart.set("best", bestSoFar(done.map((s) => point(s, s.accuracy))));
+  sampleChart.set("best", changesOnly(bestSoFar(done.map((s) => point(s, s.accuracy)))));
   const top = done.reduce((a, b) => (a && a.accuracy >= b.accuracy ? a : b), null);
   if (!top) return;
-  const failed = all.filter((s) => s.status === "failed").length;
+  const failed = all.filter((s) => s.status === "failed").length + state.left_out.failed;
+  const trained = done.length + state.left_out.trained;
   sampleChart.finding(
-    `Best so far: ${percent(top.accuracy, 2)} (sample ${shownNumber(top)}); ${done.length} trained${failed ? `, ${failed} failed` : ""}`,
+    `Best so far: ${percent(top.accuracy, 2)} (sample ${shownNumber(top)}); ${number(trained)} trained${failed ? `, ${number(failed)} failed` : ""}`,
   );
   const place = document.querySelector("[data-best]");
   if (place) place.textContent = percent(top.accuracy, 2);
@@ -124,8 +133,7 @@ function drawScatter(points) {
   scatterChart.set("points", points.map((p) => ({
     x: 100 * p.measured, y: 100 * p.predicted, low: 100 * (p.predicted - p.deviation), high: 100 * (p.predicted + p.deviation),
   })));
-  const held = points.filter((p) => Math.abs(p.measured - p.predicted) <= 1.96 * p.deviation).length;
-  scatterChart.finding(`${held} of ${points.length} held-out samples lie within their 95 % interval`);
+  scatterChart.finding(`${number(state.held)} of ${number(state.scatter_count)} held-out samples lie within their 95 % interval`);
 }
 
 function drawReliability(points) {

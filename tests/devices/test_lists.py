@@ -1,0 +1,115 @@
+"""Lists of devices and tables, how far tables can be trusted, and the files of their pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+from django.test import AsyncClient, Client
+from django.utils import timezone
+
+from chamnet_web.accounts.models import User
+from devices.agents import hello
+from devices.freshness import freshness_of
+from devices.models import Device, DeviceToken, LatencyTable, NetworkMeasurement
+from devices.runs.models import Run
+from devices.services import this_machine
+from tests.search.world import table_of
+
+pytestmark = pytest.mark.django_db
+
+
+def state_of(device: Device) -> tuple[str, str]:
+    found = freshness_of([device])[device.pk]
+    return found.status, " ".join(found.reasons)
+
+
+def networks_of(table: LatencyTable, started_after: timedelta) -> None:
+    """A whole network of the table's device, measured by a run that began so long after the table's end."""
+    assert table.run.finished_at is not None
+    begun = table.run.finished_at + started_after
+    run = Run.objects.create(
+        owner=table.device.owner, kind="cost_predictor", title="Networks", started_at=begun
+    )
+    NetworkMeasurement.objects.create(
+        run=run, device=table.device, index=0, quantity="latency", network=[], next_step="", values=[1.0]
+    )
+
+
+def test_a_device_is_without_a_table_then_current(owner: User) -> None:
+    device = this_machine(owner)
+    assert state_of(device) == ("none", "")
+    table_of(owner)
+    assert state_of(device) == ("fresh", "")
+
+
+def test_a_table_is_stale_when_whole_networks_were_measured_since(owner: User) -> None:
+    table = table_of(owner)
+    networks_of(table, -timedelta(seconds=1))
+    assert state_of(table.device)[0] == "fresh"
+    networks_of(table, timedelta(minutes=1))
+    assert state_of(table.device) == ("stale", "Whole networks were measured on the device since.")
+
+
+def test_a_table_is_stale_when_another_engine_is_there_now(owner: User) -> None:
+    table = table_of(owner)
+    table.provenance = {"engine": "TorchScript, torch 1.0.0"}
+    table.save()
+    status, reason = state_of(table.device)
+    assert status == "stale"
+    assert "It was measured with TorchScript, torch 1.0.0; the device now has TorchScript, torch" in reason
+
+
+def test_builds_of_one_release_are_the_same_engine(owner: User) -> None:
+    table = table_of(owner, device_name="The board")
+    table.provenance = {"engine": "TorchScript, torch 2.1.0"}
+    table.save()
+    device = Device.objects.get(pk=table.device_id)
+    token, _ = DeviceToken.issue(device)
+    hello(token, {"engine": "TorchScript, torch 2.1.0+cu121"}, [])
+    DeviceToken.objects.filter(pk=token.pk).update(seen_at=timezone.now())
+    assert state_of(device)[0] == "fresh"
+    hello(token, {"engine": "TorchScript, torch 2.2.0"}, [])
+    assert state_of(device)[0] == "stale"
+
+
+def test_the_list_of_devices_leads_to_the_tables_of_one(signed_in: Client, owner: User) -> None:
+    table, other = table_of(owner), table_of(owner, device_name="The board")
+    page = signed_in.get("/devices/").content.decode()
+    assert f"/tables/?device={table.device_id}" in page
+    found = signed_in.get("/tables/", {"device": str(other.device_id)}).context["listed"]
+    assert [row.pk for row in found.page] == [other.pk]
+    Device.objects.create(
+        owner=owner, name="Bare", kind="gpu", engine="onnxruntime", data_type="int8", threads=1, batch_size=1
+    )
+    bare = signed_in.get("/devices/", {"measured": "no"}).context["listed"].page
+    assert [row.name for row in bare] == ["Bare"]
+
+
+def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: Client, owner: User) -> None:
+    table = table_of(owner)
+    address = table.get_absolute_url()
+
+    def file(**asked: str) -> list[dict[str, str]]:
+        text = b"".join(signed_in.get(address, asked | {"format": "csv"})).decode()
+        return list(csv.DictReader(io.StringIO(text)))
+
+    assert len(file(table="operators")) == table.entries.count()
+    some = file(table="operators", q="depthwise", sort="-minimum_us")
+    assert some
+    assert all("depthwise" in row["key"] for row in some)
+    times = [float(row["minimum_us"]) for row in some]
+    assert times == sorted(times, reverse=True)
+    assert len(file(table="networks")) == 10
+    assert signed_in.get(address, {"table": "passwords", "format": "csv"}).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_asynchronous_server_streams_a_file_too(async_client: AsyncClient, owner: User) -> None:
+    await async_client.aforce_login(owner)
+    response = await async_client.get("/devices/", {"format": "csv"})
+    assert response.is_async
+    content = b"".join([block async for block in response.streaming_content])
+    assert content.startswith(b"name,kind,engine")
