@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 
 from devices.models import LatencyTable
 from devices.runs.models import Run
-from search.models import CostPredictor, Predictor, Sample, Search
+from search.models import Candidate, CostPredictor, Predictor, Sample, Search
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
 
@@ -87,12 +87,15 @@ def newer_table(table: LatencyTable) -> LatencyTable | None:
 
 
 def searches_of_group(search: Search) -> list[Search]:
-    """The searches begun with one form, in its order; empty for a search that was begun alone."""
+    """The searches begun with one form, in its order, each with its best candidate; empty for a search that
+    was begun alone."""
     if search.group is None:
         return []
     rows = Search.objects.filter(owner=search.owner_id, group=search.group).order_by("created_at")
     return list(
         rows.select_related("run", "table__device", "timing__device").prefetch_related(
-            "candidates", "further_limits__table__device", "further_limits__cost__device"
+            Prefetch("candidates", Candidate.objects.filter(rank=1)),
+            "further_limits__table__device",
+            "further_limits__cost__device",
         )
     )

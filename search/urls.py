@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search.views import costs, datasets, models, overview, predictors, recipes, searches, studies, tables
+from search.views import (
+    candidates,
+    comparison,
+    costs,
+    datasets,
+    explore,
+    models,
+    overview,
+    predictors,
+    recipes,
+    searches,
+    studies,
+    tables,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -36,11 +49,23 @@ urlpatterns = [
     path("searches/", searches.search_list, name="searches"),
     path("searches/new/", searches.search_new, name="search-new"),
     path("searches/<uuid:search_id>/", searches.search_page, name="search"),
+    path("searches/<uuid:search_id>/rows/", searches.search_rows, name="search-rows"),
     path("searches/<uuid:search_id>/published/", searches.search_published, name="search-published"),
     path("searches/<uuid:search_id>/front/", searches.front_keep, name="front-keep"),
-    path("searches/<uuid:search_id>/candidates.csv", searches.search_csv, name="search-csv"),
+    path("searches/<uuid:search_id>/candidates.csv", candidates.candidates_csv, name="search-csv"),
+    path("searches/<uuid:search_id>/candidates.json", candidates.candidates_json, name="search-json"),
+    path(
+        "searches/<uuid:search_id>/candidates/<int:rank>/",
+        candidates.candidate_glance,
+        name="candidate-glance",
+    ),
     path("candidates/<uuid:candidate_id>/", searches.candidate_page, name="candidate"),
     path("candidates/<uuid:candidate_id>/train/", searches.model_new, name="model-new"),
+    path("explore/", explore.explore, name="explore"),
+    path("explore/rows/", explore.explore_rows, name="explore-rows"),
+    path("explore/columns/", explore.explore_columns, name="explore-columns"),
+    path("compare/", comparison.compare, name="compare"),
+    path("compare/comparison.<str:ending>", comparison.comparison_file, name="compare-file"),
     path("studies/", studies.study_list, name="studies"),
     path("studies/new/", studies.study_new, name="study-new"),
     path("studies/<uuid:study_id>/", studies.study_page, name="study"),
