@@ -25,11 +25,13 @@ Better = Literal["", "least", "most"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value in its row's unit; None where there is none. `note` says more of it."""
+    """A value in its row's unit, the ends of its interval and its limit; None where there is none. `note` says
+    more of it."""
 
     value: float | str | None
     low: float | None = None
     high: float | None = None
+    most: float | None = None
     note: str = ""
     address: str = ""
 
@@ -128,7 +130,6 @@ def _origin(candidates: Sequence[Candidate]) -> list[Row]:
 
 def _predicted(candidates: Sequence[Candidate]) -> list[Row]:
     """Accuracies are of one data set, and latencies of one device, or none of them is the best."""
-    same_data = len({one.predictor.dataset for one in candidates}) == 1
     return [
         _row(
             "Predicted",
@@ -137,7 +138,7 @@ def _predicted(candidates: Sequence[Candidate]) -> list[Row]:
             lambda one: Cell(one.accuracy, one.accuracy_low, one.accuracy_high),
             unit="%",
             look="predicted",
-            better="most" if same_data else "",
+            better=_if_same_data(candidates),
         ),
         _row(
             "Predicted",
@@ -149,6 +150,10 @@ def _predicted(candidates: Sequence[Candidate]) -> list[Row]:
             better=_if_same_device(candidates),
         ),
     ]
+
+
+def _if_same_data(candidates: Sequence[Candidate]) -> Better:
+    return "most" if len({one.predictor.dataset for one in candidates}) == 1 else ""
 
 
 def _if_same_device(candidates: Sequence[Candidate]) -> Better:
@@ -163,9 +168,10 @@ def _limits(candidates: Sequence[Candidate]) -> list[Row]:
         found = next((limit for limit in one.limits if limit["name"] == name), None)
         if found is None:
             return NOTHING
-        chance = f"kept with {100 * found['chance']:.0f} %, at most {found['maximum']:.4g} {found['unit']}"
         ends = (found["low"], found["high"]) if found["low"] != found["high"] else (None, None)
-        return Cell(found["value"], *ends, note=chance.strip())
+        return Cell(
+            found["value"], *ends, most=found["maximum"], note=f"kept with {100 * found['chance']:.0f} %"
+        )
 
     return [
         Row(
@@ -215,7 +221,7 @@ def _measured(candidates: Sequence[Candidate]) -> list[Row]:
         return _row("Measured", label, candidates, cell, look="measured", **facts)
 
     return [
-        row("Test accuracy", "test_accuracy", unit="%", better="most"),
+        row("Test accuracy", "test_accuracy", unit="%", better=_if_same_data(candidates)),
         row("Latency on its device", "latency_ms", unit="ms", better=_if_same_device(candidates)),
     ]
 
@@ -265,8 +271,8 @@ def as_json(candidates: Sequence[Candidate], rows: Sequence[Row]) -> dict[str, A
     """The comparison as JSON: what is compared, and the rows with a value, ends and note for each."""
 
     def plain(cell: Cell) -> Mapping[str, Any]:
-        ends = {} if cell.low is None else {"low": cell.low, "high": cell.high}
-        return {"value": cell.value} | ends | ({"note": cell.note} if cell.note else {})
+        more = {"low": cell.low, "high": cell.high, "limit": cell.most, "note": cell.note or None}
+        return {"value": cell.value} | {name: value for name, value in more.items() if value is not None}
 
     return {
         "candidates": [

@@ -170,5 +170,5 @@ def _state(
         "on_front": ON_FRONT,
         "columns": f"{reverse('explore-columns')}?{query}",
         "rows": reverse("explore-rows"),
-        "compare": reverse("compare"),
+        "compare": reverse("comparison"),
     }

@@ -36,7 +36,7 @@ LISTS = [
     "searches",
     "search-new",
     "explore",
-    "compare",
+    "comparison",
     "models",
     "datasets",
     "dataset-new",

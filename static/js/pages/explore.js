@@ -100,13 +100,23 @@ function loadRowsSoon() {
   rowsTimer = window.setTimeout(() => loadPart(`${state.rows}?${query()}`), ROWS_AFTER_MS);
 }
 
+/** The front in this plane: faster first, each more accurate than all before. @param {{x: number, y: number}[]} points */
+function frontOf(points) {
+  let best = -Infinity;
+  return [...points].sort((a, b) => a.x - b.x || b.y - a.y).filter(({ y }) => {
+    const leads = y > best;
+    if (leads) best = y;
+    return leads;
+  });
+}
+
 /** The candidates in the page itself, while the columns are on their way. */
 function drawFirst() {
   state.searches.forEach((search, place) => {
     const mine = state.drawn.filter(([of]) => of === place);
     const points = mine.map(([of, rank, x, y]) => ({ x, y: 100 * y, key: `${of}.${rank}`, note: `candidate ${rank} of ${search.name}` }));
     scatter?.set(`inside${place}`, points, place === 0 ? state.count - state.drawn.length + points.length : points.length);
-    scatter?.set(`front${place}`, points.filter((_, at) => mine[at][4] & state.on_front).sort((a, b) => a.x - b.x));
+    scatter?.set(`front${place}`, frontOf(points.filter((_, at) => mine[at][4] & state.on_front)));
   });
   tellBest(state.drawn.map(([, , x, y]) => [x, 100 * y]));
   scatter?.draw();
@@ -127,7 +137,7 @@ function drawScatter() {
     const mine = drawn.rows.filter((row) => table.search[row] === place);
     const total = place === 0 ? drawn.total - drawn.rows.length + mine.length : mine.length;
     scatter?.set(`inside${place}`, mine.map(pointOf), total);
-    scatter?.set(`front${place}`, mine.filter(isOnFront).map(pointOf).sort((a, b) => a.x - b.x));
+    scatter?.set(`front${place}`, frontOf(mine.filter(isOnFront).map(pointOf)));
   });
   let best = -1;
   const column = table.columns.get("accuracy")?.data ?? [];
