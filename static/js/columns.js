@@ -87,7 +87,7 @@ export class Candidates {
       const column = this.columns.get(axis);
       const [from, to] = column ? bounds(column, range) : [1, 0];
       const data = column?.data ?? [];
-      for (let row = 0; row < this.count; row += 1) if (data[row] < from || data[row] > to) inside[row] = 0;
+      for (let row = 0; row < this.count; row += 1) if (!(data[row] >= from && data[row] <= to)) inside[row] = 0;
     }
     return inside;
   }
