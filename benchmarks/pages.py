@@ -56,7 +56,10 @@ print("SEARCH", search.pk)
 SETTLED = """async ([act, done]) => {
   const begun = performance.now();
   await eval(act);
-  while (!eval(done)) await new Promise((wake) => requestAnimationFrame(wake));
+  while (!eval(done)) {
+    if (performance.now() - begun > 10000) throw new Error(`never done: ${done}`);
+    await new Promise((wake) => requestAnimationFrame(wake));
+  }
   await new Promise((wake) => requestAnimationFrame(() => setTimeout(wake)));
   return performance.now() - begun;
 }"""
@@ -116,14 +119,21 @@ def _link(turn: int, selector: str) -> tuple[str, str]:
     )
 
 
+COUNT = "document.querySelector('[data-count]').textContent"
+
+
+def _counted(act: str) -> tuple[str, str]:
+    """Done when the count in words is another."""
+    return f"globalThis.old = {COUNT}; {act}", f"{COUNT} !== globalThis.old"
+
+
 def _typed(turn: int) -> tuple[str, str]:
-    """Types the end of a range; done when the count in words is another."""
-    return (
-        "globalThis.old = document.querySelector('[data-count]').textContent;"
+    """Types the end of a range."""
+    return _counted(
         "globalThis.field = document.querySelector(\"[name='to.latency_ms']\");"
-        f"field.value = Number(field.placeholder) * {0.9 - 0.05 * turn};"
-        "field.dispatchEvent(new Event('input', {bubbles: true}))",
-        "document.querySelector('[data-count]').textContent !== globalThis.old",
+        "globalThis.low = Number(document.querySelector(\"[name='from.latency_ms']\").placeholder);"
+        f"field.value = low + (Number(field.placeholder) - low) * {0.48 - 0.02 * turn};"
+        "field.dispatchEvent(new Event('input', {bubbles: true}))"
     )
 
 
@@ -136,11 +146,7 @@ def _typed_table(turn: int) -> tuple[str, str]:
 
 
 def _feasible(turn: int) -> tuple[str, str]:
-    return (
-        "globalThis.old = document.querySelector('[data-count]').textContent;"
-        "document.querySelector(\"[name='feasible']\").click()",
-        "document.querySelector('[data-count]').textContent !== globalThis.old",
-    )
+    return _counted("document.querySelector(\"[name='feasible']\").click()")
 
 
 def _point(turn: int) -> tuple[str, str]:
@@ -165,9 +171,9 @@ EXPLORER: dict[str, Callable[[int], tuple[str, str]]] = {
     "point, its drawing": _glance,
     "sort": lambda turn: _link(turn, "[data-part] th:nth-of-type(4) a"),
     "page": lambda turn: _link(turn, "[data-part] [rel=next]"),
+    "feasible": _feasible,
     "range": _typed,
     "range, its table": _typed_table,
-    "feasible": _feasible,
 }
 SEARCH = {name: EXPLORER[name] for name in ("point", "page")} | {
     "sort": lambda turn: _link(turn, "[data-part] th:nth-of-type(3) a")

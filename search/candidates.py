@@ -118,10 +118,9 @@ class Explored:
 
 def explored(owner: Any, searches: Sequence[UUID]) -> list[Explored]:
     """The finished searches with these ids that are the owner's, in this order. Two queries."""
-    rows = Search.objects.owned_by(owner).usable().filter(pk__in=searches)
-    found = {
-        row.pk: row for row in rows.select_related("predictor__space", "table__device", "timing__device")
-    }
+    rows = Search.objects.owned_by(owner).usable().filter(pk__in=searches).defer("state", "front")
+    related = rows.select_related("predictor__space", "table__device", "timing__device")
+    found = {row.pk: row for row in related}
     limits = dict(Candidate.objects.filter(search__in=found, rank=1).values_list("search", "limits"))
     return [Explored(found[key], limits.get(key, [])) for key in searches if key in found]
 

@@ -25,8 +25,7 @@ Better = Literal["", "least", "most"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value in its row's unit, the ends of its interval and its limit; None where there is none. `note` says
-    more of it."""
+    """A value in its row's unit, its interval's ends, and its limit; None where there is none."""
 
     value: float | str | None
     low: float | None = None
@@ -130,25 +129,18 @@ def _origin(candidates: Sequence[Candidate]) -> list[Row]:
 
 def _predicted(candidates: Sequence[Candidate]) -> list[Row]:
     """Accuracies are of one data set, and latencies of one device, or none of them is the best."""
+
+    def row(label: str, fields: tuple[str, str, str], **facts: Any) -> Row:
+        def cell(one: Candidate) -> Cell:
+            return Cell(*(getattr(one, field) for field in fields))
+
+        return _row("Predicted", label, candidates, cell, look="predicted", **facts)
+
+    accuracy = ("accuracy", "accuracy_low", "accuracy_high")
+    latency = ("latency_ms", "latency_low_ms", "latency_high_ms")
     return [
-        _row(
-            "Predicted",
-            "Accuracy",
-            candidates,
-            lambda one: Cell(one.accuracy, one.accuracy_low, one.accuracy_high),
-            unit="%",
-            look="predicted",
-            better=_if_same_data(candidates),
-        ),
-        _row(
-            "Predicted",
-            "Latency on its device",
-            candidates,
-            lambda one: Cell(one.latency_ms, one.latency_low_ms, one.latency_high_ms),
-            unit="ms",
-            look="predicted",
-            better=_if_same_device(candidates),
-        ),
+        row("Accuracy", accuracy, unit="%", better=_if_same_data(candidates)),
+        row("Latency on its device", latency, unit="ms", better=_if_same_device(candidates)),
     ]
 
 

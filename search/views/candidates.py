@@ -47,9 +47,8 @@ def candidates_json(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
 @require_GET
 def candidate_glance(request: HttpRequest, search_id: UUID, rank: int) -> HttpResponse:
     """What the explorer shows of the candidate under the pointer: figures, and the network's blocks."""
-    rows = Candidate.objects.select_related(
-        "search__predictor__space", "search__table__device", "search__timing__device"
-    )
+    related = ("search__predictor__space", "search__table__device", "search__timing__device")
+    rows = Candidate.objects.select_related(*related).defer("search__state", "search__front")
     candidate = get_object_or_404(rows, search__in=_owned(request), search=search_id, rank=rank)
     return render(request, "search/explore_candidate.html", glance(candidate))
 

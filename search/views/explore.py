@@ -124,9 +124,7 @@ def _shown_axes(request: HttpRequest, view: Asked, axes: list[Axis], drawn: list
 def _chosen(request: HttpRequest, view: Asked) -> Candidate | None:
     """The candidate asked for, if it is of one of the searches; else the best of what is asked for."""
     related = ("search__predictor__space", "search__table__device", "search__timing__device")
-    rows = Candidate.objects.select_related(*related).filter(
-        search__in=[one.search.pk for one in view.searches]
-    )
+    rows = view.every.select_related(*related).defer("search__state", "search__front")
     wanted = _ids(request, "chosen", 1)
     found = rows.filter(pk=wanted[0]).first() if wanted else None
     return found or rows.filter(rank=1).order_by("-accuracy").first()
