@@ -86,7 +86,7 @@ def measure(browser: Browser, address: str, state: Any, path: str) -> dict[str, 
         context = browser.new_context(base_url=address, storage_state=state, bypass_csp=True)
         page = context.new_page()
         answers: list[Response] = []
-        page.on("response", lambda answer, kept=answers: kept.append(answer))
+        _keep(page, answers)
         page.goto(path, wait_until="commit")
         views.append(float(page.evaluate(CHART)))
         if path.startswith("/explore"):
@@ -96,6 +96,10 @@ def measure(browser: Browser, address: str, state: Any, path: str) -> dict[str, 
         context.close()
     found: dict[str, Any] = {"first_view": _summary(views), "bytes": sum(sizes[0]), "largest": max(sizes[0])}
     return found | ({"ready": _summary(readies)} if readies else {})
+
+
+def _keep(page: Page, answers: list[Response]) -> None:
+    page.on("response", lambda answer: answers.append(answer))
 
 
 def _summary(times: list[float]) -> dict[str, float]:
