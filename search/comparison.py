@@ -102,8 +102,10 @@ def compared(owner: Any, candidates: Sequence[Candidate]) -> Comparison:
         *(_on_device(table, tables[table.pk], layers) for table in newest),
         *_hyperparameters(candidates),
     ]
-    pairs = zip(candidates, layers, strict=True)
-    costs = [_layers_us(network, tables.get(one.search.table_id)) for one, network in pairs]
+    costs = [
+        _layers_us(network, tables[one.search.table.pk]) if one.search.table is not None else []
+        for one, network in zip(candidates, layers, strict=True)
+    ]
     return Comparison(rows, costs)
 
 
@@ -160,9 +162,13 @@ def _limits(candidates: Sequence[Candidate]) -> list[Row]:
         found = next((limit for limit in one.limits if limit["name"] == name), None)
         if found is None:
             return NOTHING
-        ends = (found["low"], found["high"]) if found["low"] != found["high"] else (None, None)
+        is_exact = found["low"] == found["high"]
         return Cell(
-            found["value"], *ends, most=found["maximum"], note=f"kept with {100 * found['chance']:.0f} %"
+            found["value"],
+            low=None if is_exact else found["low"],
+            high=None if is_exact else found["high"],
+            most=found["maximum"],
+            note=f"kept with {100 * found['chance']:.0f} %",
         )
 
     return [
@@ -252,9 +258,7 @@ def _hyperparameters(candidates: Sequence[Candidate]) -> list[Row]:
     ]
 
 
-def _layers_us(layers: Sequence[Layer], table: OperatorTable | None) -> list[tuple[str, float]]:
-    if table is None:
-        return []
+def _layers_us(layers: Sequence[Layer], table: OperatorTable) -> list[tuple[str, float]]:
     costs = [(layer.name, table.cost_us(layer.operator)) for layer in layers]
     return costs if all(math.isfinite(cost) for _, cost in costs) else []
 

@@ -48,7 +48,7 @@ def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "exp
     paginator = Paginator(in_order(view.rows, view.sort).defer("genes", "limits"), ROWS)
     vars(paginator)["count"] = count  # counted already
     page = paginator.get_page(request.GET.get("page"))
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "candidate": row,
             "search": view.searches[places[row.search_id]].search,

@@ -5,6 +5,16 @@ let newest = 0;
 /** @param {Element} part @returns {Element[]} what can have the focus */
 const stops = (part) => [...part.querySelectorAll("a, input, button, [tabindex]")];
 
+/** @param {string} address @returns {Promise<string | null>} null where the server could not be asked */
+async function textOf(address) {
+  try {
+    const response = await fetch(address, { headers: { "X-Requested-With": "part" } });
+    return response.ok && !response.redirected ? await response.text() : null;
+  } catch {
+    return null; // Offline, or the page is being left: the table stays as it is.
+  }
+}
+
 /**
  * Fetches the part and puts it in place; the focus stays on what has its place. What was asked for earlier and
  * comes later is dropped.
@@ -13,11 +23,11 @@ const stops = (part) => [...part.querySelectorAll("a, input, button, [tabindex]"
 export async function loadPart(address) {
   newest += 1;
   const mine = newest;
-  const response = await fetch(address, { headers: { "X-Requested-With": "part" } });
-  if (!response.ok || response.redirected || mine !== newest) return;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-part]");
+  const text = await textOf(address);
+  if (text === null || mine !== newest) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html").querySelector("[data-part]");
   const part = document.querySelector("[data-part]");
-  if (!part || !fresh || mine !== newest) return;
+  if (!part || !fresh) return;
   const focused = stops(part).indexOf(/** @type {Element} */ (document.activeElement));
   part.replaceWith(fresh);
   if (focused >= 0) /** @type {HTMLElement | undefined} */ (stops(fresh)[focused])?.focus({ preventScroll: true });

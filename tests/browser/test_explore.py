@@ -84,7 +84,7 @@ def test_a_range_typed_by_keyboard_stands_in_the_address_and_comes_back_with_it(
     assert "feasible=on" in address
     assert "sort=latency_ms" in address
     assert "candidate=" in address
-    explorer.get_by_role("link", name="Candidate").nth(1).click()
+    explorer.locator("tr[data-key] th a").first.click()
     explorer.wait_for_url("**/candidates/**")
     explorer.go_back()
     explorer.wait_for_selector("html[data-explorer='ready']")
@@ -118,12 +118,11 @@ def test_picked_candidates_are_compared(explorer: Page) -> None:
     explorer.get_by_role("button", name="Compare the picked (2)").click()
     explorer.wait_for_url("**/compare/**")
     assert explorer.locator("h1").inner_text() == "2 candidates side by side"
-    assert explorer.locator(".drawings svg.drawing").count() == 2
+    expect(explorer.locator(".drawings svg.drawing")).to_have_count(2)
     every = explorer.locator("tbody tr").count()
     explorer.get_by_role("link", name="Differences only").click()
     explorer.wait_for_url("**only=differences**")
     assert explorer.locator("tbody tr").count() < every
-    names = explorer.evaluate(
-        "Chart.getChart(document.querySelector('#chart-layers canvas')).data.datasets.map((set) => set.label)"
-    )
+    layers = "Chart.getChart(document.querySelector('#chart-layers canvas'))"
+    names = explorer.wait_for_function(f"{layers}?.data.datasets.map((set) => set.label)").json_value()
     assert [name.split(",")[0] for name in names] == ["Half way", "Thrifty"]

@@ -207,22 +207,27 @@ let glanceTimer = 0;
 /** @type {AbortController | null} */
 let asking = null;
 
-/** @param {string} key @returns {Promise<string>} HTML of a candidate at a glance */
+/** @param {string} key @returns {Promise<string | null>} HTML of a candidate at a glance; null where another was asked for meanwhile */
 async function glance(key) {
   const known = glances.get(key);
   if (known) return known;
   const [search, rank] = key.split(".").map(Number);
   asking?.abort();
   asking = new AbortController();
-  const response = await fetch(state.searches[search].glance.replace("/0/", `/${rank}/`), { signal: asking.signal });
-  if (!response.ok) throw new Error(`no glance of ${key}`);
-  const text = await response.text();
-  glances.set(key, text);
-  return text;
+  try {
+    const response = await fetch(state.searches[search].glance.replace("/0/", `/${rank}/`), { signal: asking.signal });
+    if (!response.ok) return null;
+    const text = await response.text();
+    glances.set(key, text);
+    return text;
+  } catch {
+    return null;
+  }
 }
 
-/** @param {string} html */
+/** @param {string | null} html */
 function showGlance(html) {
+  if (html === null) return;
   const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("[data-glance]");
   const old = document.querySelector("[data-glance]");
   if (!fresh || !old) return;
@@ -246,20 +251,15 @@ function point(key) {
   scatter?.set("marked", row < 0 ? [] : [pointOf(row)]);
   clearTimeout(glanceTimer);
   if (shown !== null) {
-    glanceTimer = window.setTimeout(async () => {
-      try {
-        showGlance(await glance(shown));
-      } catch {
-        // A candidate pointed at in passing: the next one is shown instead.
-      }
-    }, GLANCE_AFTER_MS);
+    glanceTimer = window.setTimeout(async () => showGlance(await glance(shown)), GLANCE_AFTER_MS);
   }
 }
 
 /** Keeps a candidate in view, and in the address. @param {string} key */
 async function choose(key) {
-  chosen = key;
   const html = await glance(key);
+  if (html === null) return;
+  chosen = key;
   showGlance(html);
   const id = /** @type {HTMLElement | null} */ (document.querySelector("[data-glance]"))?.dataset.candidate ?? "";
   /** @type {HTMLInputElement} */ (form.elements.namedItem("chosen")).value = id;
@@ -320,6 +320,7 @@ function listen() {
 
 async function loadColumns() {
   const response = await fetch(state.columns);
+  if (!response.ok) return; // What the page itself holds stays drawn.
   candidates = new Candidates(await response.arrayBuffer());
   const shown = /** @type {HTMLElement | null} */ (document.querySelector("[data-glance]"));
   const search = state.searches.findIndex(({ id }) => id === shown?.dataset.search);
