@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 from statistics import median
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from devices.freshness import BULKY
-from devices.models import Device, LatencyTable
-from devices.tables import Calibration
+from devices.models import Device, LatencyTable, TableEntry
+from devices.tables import Calibration, Measurement, OperatorTable
 
 
 def devices_of(user: object) -> QuerySet[Device]:
@@ -108,6 +110,31 @@ def compare(before: LatencyTable, after: LatencyTable) -> Comparison:
         only_before=sorted(old.keys() - new.keys()),
         only_after=sorted(new.keys() - old.keys()),
     )
+
+
+def newest_tables(user: object) -> QuerySet[LatencyTable]:
+    """The newest finished table of each of a person's devices."""
+    rows = LatencyTable.objects.owned_by(user).usable()
+    newest = rows.filter(device=OuterRef("device")).order_by("-version").values("pk")[:1]
+    return rows.filter(pk=Subquery(newest)).select_related("device").order_by("device__name")
+
+
+def looked_up(tables: Iterable[LatencyTable], keys: Iterable[str]) -> dict[UUID, OperatorTable]:
+    """The measurements of these operators in every table, with its calibration. One query."""
+    wanted = list(tables)
+    sources = {table.pk: table.basis_id or table.pk for table in wanted}
+    held: dict[UUID, list[Measurement]] = {}
+    fields = ("key", "repeats", "minimum_us", "p10_us", "p50_us", "p90_us", "deviation")
+    rows = TableEntry.objects.filter(table__in=set(sources.values()), key__in=set(keys))
+    for source, *row in rows.values_list("table", *fields):
+        held.setdefault(source, []).append(Measurement(*row))
+    return {
+        table.pk: OperatorTable(
+            held.get(sources[table.pk], []),
+            Calibration.from_json(table.calibration) if table.calibration else None,
+        )
+        for table in wanted
+    }
 
 
 def other_versions(table: LatencyTable) -> list[LatencyTable]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from devices.models import Device, LatencyTable
@@ -168,13 +168,16 @@ def newer_table(table: LatencyTable) -> LatencyTable | None:
 
 
 def searches_of_group(search: Search) -> list[Search]:
-    """The searches begun with one form, in its order; empty for a search that was begun alone."""
+    """The searches begun with one form, in its order, each with its best candidate; empty for a search that
+    was begun alone."""
     if search.group is None:
         return []
     rows = Search.objects.filter(owner=search.owner_id, group=search.group).order_by("created_at")
     return list(
         rows.select_related("run", "table__device", "timing__device").prefetch_related(
-            "candidates", "further_limits__table__device", "further_limits__cost__device"
+            Prefetch("candidates", Candidate.objects.filter(rank=1)),
+            "further_limits__table__device",
+            "further_limits__cost__device",
         )
     )
 

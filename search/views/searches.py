@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from devices.listing import list_response
 from devices.runs.views import run_state
 from devices.runs.writing import finite
+from search.candidates import Explored, thinned
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
 from search.models import Candidate, PublishedSet, Search
@@ -27,9 +27,13 @@ from search.queries import (
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
 from search.services.searches import keep_front_point, search_ranges, start_searches
+from search.views.candidate_rows import Asked, rows_context
 from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
+REPLAYED_POINTS = 200  # individuals of each of them, but for the newest
+SUMMARISED = ("best", "mean", "std", "feasible_share", "diversity")
+DRAWN = 800  # candidates on the chart of a search; its table and its files have all
 
 
 @require_GET
@@ -81,15 +85,15 @@ def _search_page(
     request: HttpRequest, search: Search, form: PublishedForm, status: int = 200
 ) -> HttpResponse:
     overlaid = _overlaid(request)
-    generations = list(search.generation_rows.all())
     further = list(search.further_limits.select_related("table__device", "cost__device"))
-    every = max(1, -(-len(generations) // REPLAYED))
-    candidates = list(search.candidates.all())
-    context = {
+    view = _asked(request, search)
+    drawn, every = thinned(view.every, DRAWN)
+    count = view.rows.count() if view.is_filtered else every
+    context = rows_context(request, view, count, form="picks") | {
         "object": search,
         "search": search,
         "run": search.run,
-        "candidates": candidates,
+        "best": search.candidates.first(),
         "further": further,
         "group": [_in_group(one) for one in searches_of_group(search)],
         "newer_table": newer_table(search.table) if search.table else None,
@@ -97,23 +101,60 @@ def _search_page(
         "published_form": form,
         "published": PublishedSet.objects.owned_by(request.user),
         "overlaid": overlaid,
-        "state": {
-            "front": front_state(search),
-            "run": run_state(search.run),
-            "limit_ms": search.latency_limit_ms,
-            "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
-            "generations": [{"number": row.number} | row.summary for row in generations],
-            "population": generations[-1].points if generations else [],
-            "all_points": {
-                row.number: row.points
-                for row in generations
-                if row.number % every == 0 or row is generations[-1]
-            },
-            "candidates": [candidate_state(candidate) for candidate in candidates],
-            "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
-        },
+        "state": finite(
+            {
+                "front": front_state(search),
+                "run": run_state(search.run),
+                "limit_ms": search.latency_limit_ms,
+                "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
+                "population": search.population,
+                "candidates": [drawn_state(row) for row in sorted(drawn, key=lambda row: row.rank)],
+                "candidate_count": every,
+                "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
+            }
+            | generations_state(search)
+        ),
     }
     return render(request, "search/search.html", context, status=status)
+
+
+@require_GET
+def search_page_rows(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """The table of a search's page alone, for the same address."""
+    view = _asked(request, _search(request, search_id))
+    context = rows_context(request, view, view.rows.count(), form="picks")
+    return render(request, "search/candidate_rows.html", context)
+
+
+def _asked(request: HttpRequest, search: Search) -> Asked:
+    first = search.candidates.only("limits", "search").first()
+    return Asked(
+        searches=[Explored(search, first.limits if first else [])],
+        kept=bool(request.GET.get("feasible")),
+        sort=request.GET.get("sort", ""),
+    )
+
+
+def generations_state(search: Search) -> dict[str, Any]:
+    """Every generation's summary, and the populations of at most REPLAYED of them, thinned unless newest.
+
+    A population is a list of [latency in ms, predicted accuracy].
+    """
+    summaries = list(search.generation_rows.values_list("number", "summary"))
+    every = max(1, -(-len(summaries) // REPLAYED))
+    newest = summaries[-1][0] if summaries else 0
+    replayed = [number for number, _ in summaries if number % every == 0 or number == newest]
+    rows = search.generation_rows.filter(number__in=replayed).values_list("number", "points")
+    return {
+        "generations": [
+            {"number": number} | {name: summary.get(name) for name in SUMMARISED}
+            for number, summary in summaries
+        ],
+        "all_points": {
+            number: points if number == newest else points[:: max(1, -(-len(points) // REPLAYED_POINTS))]
+            for number, points in rows.iterator()
+        },
+    }
 
 
 @require_POST
@@ -128,8 +169,7 @@ def front_keep(request: HttpRequest, search_id: UUID) -> HttpResponse:
 
 def _in_group(search: Search) -> dict[str, Any]:
     """A search beside those begun with it: its devices and its best candidate."""
-    ranked = sorted(search.candidates.all(), key=lambda candidate: candidate.rank)
-    return {"search": search, "best": ranked[0] if ranked else None}
+    return {"search": search, "best": next(iter(search.candidates.all()), None)}
 
 
 def front_state(search: Search) -> dict[str, Any] | None:
@@ -145,21 +185,6 @@ def front_state(search: Search) -> dict[str, Any] | None:
         for values in [space.values(point["genes"])]
     ]
     return {"labels": [gene.label for gene in varied], "points": points}
-
-
-@require_GET
-def search_csv(request: HttpRequest, search_id: UUID) -> HttpResponse:
-    """The candidates with their genes by name."""
-    search = _search(request, search_id)
-    space = search.predictor.space.load()
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="candidates-{search.pk}.csv"'
-    rows = [candidate_state(row) | space.values(row.genes) for row in search.candidates.all()]
-    columns = list(rows[0]) if rows else ["rank"]
-    writer = csv.DictWriter(response, columns)
-    writer.writeheader()
-    writer.writerows(rows)
-    return response
 
 
 @require_GET
@@ -180,18 +205,11 @@ def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     return redirect(start_model(owner=request.user, network=candidate, **form.cleaned_data))
 
 
-def candidate_state(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as charts and tables show it."""
-    names = (
-        "rank", "accuracy", "accuracy_low", "accuracy_high",
-        "latency_ms", "latency_low_ms", "latency_high_ms",
-        "meets_limit", "multiply_adds", "parameters", "file_bytes", "on_front",
-    )  # fmt: skip
-    return {
-        "id": str(candidate.pk),
-        "url": candidate.get_absolute_url(),
-        "architecture": candidate.architecture_id,
-    } | {name: getattr(candidate, name) for name in names}
+def drawn_state(candidate: Candidate) -> list[Any]:
+    """A candidate as the search's chart draws it: id, rank, latency in ms, accuracy, ends of its interval."""
+    shares = (candidate.accuracy, candidate.accuracy_low, candidate.accuracy_high)
+    latency_ms = float(f"{candidate.latency_ms:.5g}")
+    return [str(candidate.pk), candidate.rank, latency_ms, *(round(share, 5) for share in shares)]
 
 
 def _candidate_page(

@@ -32,6 +32,7 @@ import { colour, seriesStyle } from "./palette.js";
  * @property {Axis} x @property {Axis} y
  * @property {Series[]} series
  * @property {Limit[]} [limits]
+ * @property {string} [whole] where all points are, said when not all are drawn
  * @property {string} [blank] what stands in the frame while there is no data
  * @property {boolean} [horizontal] bars lie
  * @property {boolean} [moves] points glide to new places (a population), unless motion is to be reduced

@@ -22,6 +22,8 @@ export class Figure {
     this.spec = spec;
     /** @type {Map<string, Point[]>} */
     this.data = new Map(spec.series.map((series) => [series.id, []]));
+    /** How many points a series stands for, where it was thinned before it came here. @type {Map<string, number>} */
+    this.totals = new Map();
     /** @type {Set<string>} */
     this.hidden = new Set();
     this.bounds = { x: null, y: null };
@@ -41,15 +43,17 @@ export class Figure {
     return this.data.get(id) ?? [];
   }
 
-  /** @param {string} id @param {Point[]} points */
-  set(id, points) {
+  /** @param {string} id @param {Point[]} points @param {number} [total] how many there are, if these are only some */
+  set(id, points, total = points.length) {
     this.data.set(id, points);
+    this.totals.set(id, total);
     this.redraw();
   }
 
   /** @param {string} id @param {Point[]} points */
   add(id, ...points) {
     this.points(id).push(...points);
+    this.totals.set(id, (this.totals.get(id) ?? 0) + points.length);
     this.redraw();
   }
 
@@ -57,6 +61,17 @@ export class Figure {
   setLimits(limits) {
     this.spec.limits = limits;
     this.redraw();
+  }
+
+  /** Draws the legend anew after the series were renamed. */
+  relabel() {
+    drawLegend(this);
+  }
+
+  /** Marks the points of these keys as the pointer does. @param {Iterable<string>} keys */
+  mark(keys) {
+    this.chart.setActiveElements([...keys].flatMap((key) => this.places.get(key) ?? []));
+    this.chart.render();
   }
 
   /** States what the chart shows; also its name for those who do not see it. @param {string} text */
@@ -90,7 +105,7 @@ export class Figure {
       const cloud = ["points", "errors"].includes(series.draw);
       const thinned = ["bars", "lines"].includes(series.draw) ? points : cloud ? thinCloud(points, MOST_POINTS) : thinLine(points, MOST_ON_LINE);
       drawn += thinned.length;
-      all += points.length;
+      all += this.totals.get(series.id) ?? points.length;
       sets.push(...datasets(series, thinned));
     }
     this.#tellThinning(drawn, all);
@@ -128,8 +143,8 @@ export class Figure {
     if (notice) {
       notice.hidden = drawn >= all && !part;
       notice.textContent = part
-        ? `Thinned: ${number(part.given)} of ${number(part.all)} ${part.what} are drawn. The CSV has all.`
-        : `Thinned: ${number(drawn)} of ${number(all)} points are drawn. The CSV has all.`;
+        ? `Thinned: ${number(part.given)} of ${number(part.all)} ${part.what} are drawn. ${this.spec.whole ?? "The CSV has all."}`
+        : `Thinned: ${number(drawn)} of ${number(all)} points are drawn. ${this.spec.whole ?? "The CSV has all."}`;
     }
     const blank = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-blank]"));
     if (!blank) return;
@@ -189,9 +204,7 @@ export class Figure {
     drawLegend(this);
     linkPage();
     onHighlight((key, source) => {
-      if (source === this) return;
-      this.chart.setActiveElements(key === null ? [] : (this.places.get(key) ?? []));
-      this.chart.render();
+      if (source !== this) this.mark(key === null ? [] : [key]);
     });
     this.chart.canvas.addEventListener("pointerleave", () => highlight(null, this));
     document.addEventListener("themechange", () => this.draw());

@@ -26,11 +26,12 @@ export const shadeOf = (share, most) => (most > 0 ? Math.min(SHADES - 1, Math.fl
 /**
  * Where every block and every stage's name goes, in pixels.
  * @param {Block[]} blocks
+ * @param {Block[]} [scale] blocks of all networks that are drawn on one scale
  * @returns {{boxes: Box[], stages: Stage[], width: number, height: number}}
  */
-export function layout(blocks) {
-  const largest = Math.max(...blocks.map(([, , size]) => size));
-  const most = Math.max(...blocks.map(([, , , , share]) => share));
+export function layout(blocks, scale = blocks) {
+  const largest = Math.max(...scale.map(([, , size]) => size));
+  const most = Math.max(...scale.map(([, , , , share]) => share));
   /** @type {Map<string, Block[]>} */
   const grouped = new Map();
   for (const block of blocks) grouped.set(stageOf(block[0]), [...(grouped.get(stageOf(block[0])) ?? []), block]);
@@ -73,12 +74,13 @@ function shape(name, attributes) {
  * @param {HTMLElement} frame
  * @param {Block[]} blocks
  * @param {(name: string | null) => void} [onBlock]
+ * @param {Block[]} [scale] as for `layout`
  */
-export function drawNetwork(frame, blocks, onBlock) {
+export function drawNetwork(frame, blocks, onBlock, scale = blocks) {
   const place = frame.querySelector("[data-drawing]");
   const detail = frame.querySelector("[data-drawing-detail]");
   if (!place || !blocks.length) return;
-  const { boxes, stages, width, height } = layout(blocks);
+  const { boxes, stages, width, height } = layout(blocks, scale);
   const slowest = blocks.reduce((a, b) => (a[4] >= b[4] ? a : b));
   const summary = `${blocks.length} blocks, from ${blocks[0][2]} to ${blocks[blocks.length - 1][1]} outputs. Slowest: ${describe(slowest)}`;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "drawing", role: onBlock ? "group" : "img", "aria-label": `The network: ${summary}` });

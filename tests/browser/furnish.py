@@ -316,6 +316,12 @@ def furnish() -> dict[str, str]:
         "help-terms": "/help/terms/",
         "help-chapter": "/help/searches/",
     }
+    picked = search.candidates.order_by("rank").values_list("pk", flat=True)[:2]
+    compared = [*picked, best_of(thrifty).pk]
+    lists |= {
+        "explore": f"/explore/?search={search.pk}&search={thrifty.pk}",
+        "compare": "/compare/?" + "&".join(f"candidate={key}" for key in compared),
+    }
     return lists | {name: found.get_absolute_url() for name, found in objects.items()}
 
 

@@ -35,6 +35,8 @@ LISTS = [
     "predictor-new",
     "searches",
     "search-new",
+    "explore",
+    "comparison",
     "models",
     "runs",
     "tables",
@@ -70,6 +72,9 @@ def finished(search: Search, owner: User) -> list[str]:
         reverse("table-export", args=[search.table_id, "csv"]),
         reverse("predictor-csv", args=[search.predictor_id]),
         reverse("search-csv", args=[search.pk]),
+        reverse("search-json", args=[search.pk]),
+        reverse("search-rows", args=[search.pk]),
+        reverse("candidate-glance", args=[search.pk, 1]),
         reverse("run-log", args=[search.run_id]),
     ]
 
@@ -242,7 +247,7 @@ def test_csv_files_name_every_hyperparameter(signed_in: Client, search: Search) 
         f"/predictors/{search.predictor_id}/samples.csv",
         f"/searches/{search.pk}/candidates.csv",
     ):
-        head, *rows = b"".join(signed_in.get(address)).decode().splitlines()
+        head, *rows = signed_in.get(address).getvalue().decode().splitlines()
         assert set(names) <= set(head.split(","))
         assert rows
 

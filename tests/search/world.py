@@ -20,7 +20,7 @@ from search.models import Candidate, CostPredictor, Predictor, Search
 from search.predictors import Proposal as Proposed
 from search.services.costs import import_costs
 from search.services.predictors import record_proposal, record_training, start_predictor
-from search.services.problems import latency_range
+from search.services.problems import Cost, latency_range, load_problem
 from search.services.searches import start_search
 from search.services.tables import build_table
 from search.spaces import ENERGY_UNITS, Architecture, SearchSpace, preset, read_records
@@ -180,6 +180,49 @@ def search_of(
 
 def best_of(search: Search) -> Candidate:
     return search.candidates.get(rank=1)
+
+
+def crowd(search: Search, count: int) -> None:
+    """Replaces a search's candidates by so many random networks of its space, predicted as a search does."""
+    problem, space = load_problem(search), search.predictor.space.load()
+    genes = space.sample(np.random.default_rng(0), count)
+    accuracy, (low, high) = problem.accuracy(genes), problem.accuracy_intervals(genes)
+    kept = np.all([cost.chances(genes) >= search.confidence for cost in problem.all_costs], axis=0)
+    order = np.lexsort((-accuracy, ~kept))
+    genes, accuracy, low, high = genes[order], accuracy[order], low[order], high[order]
+    limits = [_limited(cost, genes) for cost in problem.all_costs]
+    counts = [
+        space.compile(lambda one, name=name: float(getattr(one, name)))(genes)  # type: ignore[misc]
+        for name in ("multiply_adds", "parameters")
+    ]
+    latency = np.array([limit["value"] for limit in limits[0]])
+    fastest = np.lexsort((-accuracy, latency))
+    reached = np.maximum.accumulate(accuracy[fastest])
+    on_front = np.zeros(count, dtype=bool)
+    on_front[fastest] = np.diff(reached, prepend=-np.inf) > 0
+    search.candidates.all().delete()
+    Candidate.objects.bulk_create(
+        (
+            Candidate(
+                search=search, rank=1 + n, architecture_id=f"{n:016x}", genes=row, on_front=bool(on_front[n]),
+                accuracy=accuracy[n], accuracy_low=low[n], accuracy_high=high[n],
+                latency_ms=limits[0][n]["value"], latency_low_ms=limits[0][n]["low"],
+                latency_high_ms=limits[0][n]["high"], meets_limit=limits[0][n]["chance"],
+                multiply_adds=int(counts[0][n]), parameters=int(counts[1][n]),
+                file_bytes=4 * int(counts[1][n]) + 50_000, limits=[limit[n] for limit in limits],
+            )
+            for n, row in enumerate(genes.tolist())
+        ),
+        batch_size=2000,
+    )  # fmt: skip
+
+
+def _limited(cost: Cost, genes: Any) -> list[dict[str, Any]]:
+    low, high = cost.intervals(genes)
+    columns = zip(cost.quantiles(genes, 0.5), low, high, cost.chances(genes), strict=True)
+    facts = {"name": cost.limit.name, "unit": cost.limit.unit, "maximum": cost.limit.maximum}
+    names = ("value", "low", "high", "chance")
+    return [facts | dict(zip(names, map(float, column), strict=True)) for column in columns]
 
 
 def csv_of(space: SearchSpace, column: str, value: Callable[[Architecture], float], count: int = 12) -> str:

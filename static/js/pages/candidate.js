@@ -27,8 +27,9 @@ const [kind, most] = [...byKind].sort((a, b) => b[1] - a[1])[0] ?? [];
 if (kind) chart?.finding(`Operators of the kind “${kind}” take ${percent(most / total, 0)} of the time`);
 chart?.draw();
 
-/** Marks what belongs to a block, in the table and in the drawing. @param {string | null} name */
+/** Marks what belongs to a block: its bars, its rows, its box. @param {string | null} name */
 function markBlock(name) {
+  chart?.mark(layers.filter((layer) => layer.block === name).map((layer) => layer.name));
   for (const old of document.querySelectorAll("[data-block].is-highlighted")) old.classList.remove("is-highlighted");
   if (name === null) return;
   for (const element of document.querySelectorAll(`[data-block="${CSS.escape(name)}"]`)) element.classList.add("is-highlighted");

@@ -2,19 +2,21 @@
 import { figure } from "../charts.js";
 import { number, percent, quantity } from "../format.js";
 import { frontSlider } from "../front_slider.js";
+import { followPartLinks, loadPart } from "../part.js";
+import { picksOf, wirePicks } from "../picks.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
 
 const state = pageState();
 const FRAME_MS = 350;
+/** As the table's rows are keyed: the place of the search, of which this page has one, and the rank. */
+const candidates = state.candidates.map(([id, rank, latency_ms, accuracy, low, high]) => ({ id, rank, latency_ms, accuracy, low, high, key: `0.${rank}` }));
 /** @type {Map<number, any>} */
 const summaries = new Map(state.generations.map((generation) => [generation.number, generation]));
 /** @type {Map<number, number[][]>} */
 const clouds = new Map(Object.entries(state.all_points ?? {}).map(([name, points]) => [Number(name), points]));
-const newest = Math.max(0, ...summaries.keys());
-if (state.population?.length) clouds.set(newest, state.population);
-let shown = newest;
+let shown = Math.max(0, ...summaries.keys());
 let playing = 0;
 
 const population = figure("population", {
@@ -30,10 +32,11 @@ const population = figure("population", {
     ...(state.published ? [{ id: "published", label: state.published.name, draw: /** @type {const} */ ("points"), slot: 7 }] : []),
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
+  whole: "The table and the CSV of the candidates have all.",
   blank: blankText(state, "The first generation is being scored."),
   onPick: (key) => {
-    const candidate = state.candidates.find((item) => String(item.id) === key);
-    if (candidate) location.assign(candidate.url);
+    const candidate = candidates.find((item) => item.key === key);
+    if (candidate) location.assign(`/candidates/${candidate.id}/`);
   },
 });
 
@@ -51,12 +54,10 @@ const progress = figure("generations", {
 
 function drawPopulation() {
   const points = clouds.get(shown) ?? [];
-  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })));
-  const candidates = state.candidates ?? [];
+  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), points.length ? Math.max(points.length, state.population) : 0);
   population?.set("candidates", candidates.map((item) => ({
-    x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.accuracy_low, high: 100 * item.accuracy_high,
-    key: String(item.id), note: `candidate ${item.rank}`,
-  })));
+    x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.low, high: 100 * item.high, key: item.key, note: `candidate ${item.rank}`,
+  })), state.candidate_count);
   const front = (state.front?.points ?? []).filter((item) => item.on_slider ?? true);
   population?.set("front", front.map((item) => ({ x: item.latency_ms, y: 100 * item.accuracy })));
   if (candidates.length) {
@@ -68,11 +69,30 @@ function drawPopulation() {
   }
 }
 
+const diversity = figure("diversity", {
+  name: "diversity",
+  x: { label: "Generation", whole: true },
+  y: { label: "Distinct genes, 1 is most", min: 0 },
+  series: [{ id: "diversity", label: "Diversity", draw: "line", slot: 3 }],
+  blank: blankText(state, "No generation is scored yet."),
+});
+
+/** @param {any[]} all summaries in order */
+function drawDiversity(all) {
+  const points = all.filter((item) => typeof item.diversity === "number").map((item) => ({ x: item.number, y: item.diversity }));
+  diversity?.set("diversity", points);
+  if (points.length < 2) return;
+  const [first, last] = [points[0].y, points[points.length - 1].y];
+  const way = last < 0.9 * first ? "fell" : last > 1.1 * first ? "rose" : "hardly changed:";
+  diversity?.finding(`Diversity ${way} from ${number(first, 2)} to ${number(last, 2)}`);
+}
+
 function drawGenerations() {
   const all = [...summaries.values()].sort((a, b) => a.number - b.number);
   const last = all.at(-1);
   if (!last) return;
   const line = (name) => all.filter((item) => typeof item[name] === "number").map((item) => ({ x: item.number, y: 100 * item[name] }));
+  drawDiversity(all);
   progress?.set("best", line("best"));
   progress?.set("mean", line("mean"));
   const spread = all.filter((item) => typeof item.mean === "number" && typeof item.std === "number");
@@ -134,7 +154,7 @@ if (state.published) {
 }
 drawGenerations();
 drawSlider();
-if (!summaries.size && endedEarly(state)) for (const chart of [population, progress]) chart?.finding("No generation was scored");
+if (!summaries.size && endedEarly(state)) for (const chart of [population, progress, diversity]) chart?.finding("No generation was scored");
 function drawEnergy() {
   const points = (state.front?.points ?? []).filter((point) => typeof point.energy_mj === "number");
   if (!points.length) return;
@@ -160,6 +180,17 @@ if (state.front) {
 }
 population?.draw();
 progress?.draw();
+diversity?.draw();
+const picks = /** @type {HTMLFormElement | null} */ (document.getElementById("picks"));
+if (picks) {
+  wirePicks(picks);
+  followPartLinks((asked) => {
+    for (const id of picksOf(picks)) asked.append("candidate", id);
+    void loadPart(`${location.pathname}rows/?${asked}`);
+    asked.delete("candidate");
+    history.replaceState(null, "", `?${asked}`);
+  });
+}
 followPageRun({
   generation: (data) => {
     const following = shown === Math.max(0, ...clouds.keys());

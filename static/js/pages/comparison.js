@@ -1,0 +1,88 @@
+/** Candidates side by side: their drawings on one scale, and two of them layer by layer. */
+import { figure } from "../charts.js";
+import { percent, quantity } from "../format.js";
+import { drawNetwork } from "../network_drawing.js";
+import { pageState } from "../state.js";
+
+/** @typedef {{name: string, device: string, blocks: import("../network_drawing.js").Block[], layers: [string, number][]}} Network */
+
+const networks = /** @type {Network[]} */ (pageState().networks);
+const scale = networks.flatMap((network) => network.blocks);
+networks.forEach((network, at) => {
+  const frame = /** @type {HTMLElement | null} */ (document.querySelector(`[data-network="${at}"] [data-drawing-frame]`));
+  if (frame) drawNetwork(frame, network.blocks, () => {}, scale);
+});
+
+/** Names of both, in an order that both follow where they can. @param {string[]} left @param {string[]} right */
+function merged(left, right) {
+  const names = [...left];
+  let at = 0;
+  for (const name of right) {
+    const known = names.indexOf(name);
+    if (known >= 0) at = known + 1;
+    else {
+      names.splice(at, 0, name);
+      at += 1;
+    }
+  }
+  return names;
+}
+
+const sides = ["left", "right"].map((side) => /** @type {HTMLSelectElement | null} */ (document.querySelector(`[data-side="${side}"]`)));
+const measured = networks.flatMap((network, at) => (network.layers.length ? [at] : []));
+const spec = {
+  name: "latency-by-layer",
+  x: { label: "Layer", type: /** @type {const} */ ("category"), categories: /** @type {string[]} */ ([]) },
+  y: { label: "Predicted latency", unit: "µs" },
+  series: [
+    { id: "left", label: "", draw: /** @type {const} */ ("bars"), slot: 1 },
+    { id: "right", label: "", draw: /** @type {const} */ ("bars"), slot: 2 },
+  ],
+};
+
+function chosen() {
+  return sides.map((select, at) => networks[Number(select?.value ?? measured[at])]);
+}
+
+function nameSides() {
+  chosen().forEach((network, at) => {
+    spec.series[at].label = `${network.name}, on ${network.device}`;
+  });
+}
+
+function fillSelects() {
+  const asked = new URLSearchParams(location.search);
+  sides.forEach((select, side) => {
+    select?.replaceChildren(...measured.map((at) => new Option(networks[at].name, String(at))));
+    const wanted = Number(asked.get(["left", "right"][side]) ?? measured[side]);
+    if (select) select.value = String(measured.includes(wanted) ? wanted : measured[side]);
+  });
+}
+
+/** @param {import("../charts.js").Figure | null} chart */
+function draw(chart) {
+  const pair = chosen();
+  spec.x.categories = merged(...pair.map((network) => network.layers.map(([name]) => name)));
+  pair.forEach((network, at) => chart?.set(spec.series[at].id, network.layers.map(([x, y]) => ({ x, y, key: x }))));
+  const [left, right] = pair.map((network) => network.layers.reduce((sum, [, us]) => sum + us, 0));
+  const [fewer, more] = left <= right ? pair : [pair[1], pair[0]];
+  const share = Math.abs(left - right) / Math.max(left, right);
+  const said = `${fewer.name} takes ${percent(share, 0)} less time in its layers than ${more.name}`;
+  chart?.finding(share < 0.005 ? `Both take ${quantity(left / 1000, "ms", 3)} in their layers` : said);
+  chart?.draw();
+}
+
+if (measured.length >= 2) {
+  fillSelects();
+  nameSides();
+  const chart = figure("layers", spec);
+  draw(chart);
+  sides.forEach((select, side) => select?.addEventListener("change", () => {
+    const asked = new URLSearchParams(location.search);
+    asked.set(["left", "right"][side], select.value);
+    history.replaceState(null, "", `?${asked}`);
+    nameSides();
+    chart?.relabel();
+    draw(chart);
+  }));
+}
