@@ -60,6 +60,7 @@ from tests.search.world import (
 from tests.serving import PASSWORD
 from tests.working import work_until_idle
 
+
 def trained(model: TrainedModel) -> TrainedModel:
     """As a training leaves it; the figures are made up."""
     for number in range(1, 21):
