@@ -42,6 +42,8 @@ LISTS = [
     "study-new",
     "recipes",
     "recipe-new",
+    "help",
+    "help-terms",
 ]
 
 
