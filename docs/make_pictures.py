@@ -48,7 +48,7 @@ PICTURES = (
     Picture("table", "table-joined", "#chart-calibration", 800, 600),
     Picture("predictor", "predictor", "#chart-samples", 800, 600),
     Picture("search", "search", "#chart-population", 800, 600),
-    Picture("front", "search", "[data-front]", 800, 480),
+    Picture("front", "search", "[data-front]", 800, 435),
     Picture("curves", "predictor", "#chart-curves", 800, 600),
     Picture("model", "model", "#chart-loss", 800, 600),
 )
