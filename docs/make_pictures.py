@@ -45,12 +45,12 @@ class Picture:
 
 PICTURES = (
     Picture("quickstart", "quickstart", "main", 760, 540),
-    Picture("table", "table-joined", "#chart-calibration", 900, 520),
-    Picture("predictor", "predictor", "#chart-samples", 900, 620),
-    Picture("search", "search", "main .columns:has(#chart-population)", 1100, 620),
-    Picture("front", "search", "[data-front]", 800, 480),
-    Picture("curves", "predictor", "#chart-curves", 900, 520),
-    Picture("model", "model", "main .columns:has(#chart-accuracy)", 1100, 500),
+    Picture("table", "table-joined", "#chart-calibration", 800, 600),
+    Picture("predictor", "predictor", "#chart-samples", 800, 600),
+    Picture("search", "search", "#chart-population", 800, 600),
+    Picture("front", "search", "[data-front]", 800, 435),
+    Picture("curves", "predictor", "#chart-curves", 800, 600),
+    Picture("model", "model", "#chart-loss", 800, 600),
 )
 
 
@@ -85,10 +85,12 @@ def photograph(page: Page, picture: Picture, address: str) -> Image.Image:
     page.set_viewport_size({"width": picture.width, "height": 900})
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)  # charts take the size of their frame after they are drawn
     box = page.locator(picture.element).first.bounding_box()
-    assert box is not None, f"{picture.page} has no {picture.element}"
-    clip = {**box, "height": min(box["height"], picture.height)}
-    return Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+    if box is None:
+        raise SystemExit(f"The page {picture.page} has no {picture.element}.")
+    box["height"] = min(box["height"], picture.height)
+    return Image.open(io.BytesIO(page.screenshot(full_page=True, clip=box))).convert("RGB")
 
 
 def save(image: Image.Image, picture: Picture, theme: str) -> None:

@@ -183,7 +183,7 @@ def searches_of_group(search: Search) -> list[Search]:
 
 
 def steps_to_a_file(owner: Any) -> dict[str, Any]:
-    """Which of the five steps from a device to a file are done, and the first that is not (None at the end)."""
+    """Which of the five steps from a device to a file are done, and the first that is not, or None."""
     finished = {"run__status": Run.Status.SUCCEEDED}
     done = {
         "device": Device.objects.owned_by(owner).exists(),

@@ -1,1 +1,1 @@
-"""Help inside the application: the guide's chapters, the glossary, and which chapter belongs to which page."""
+"""Help inside the application: the guide's chapters, the glossary, and which of them helps on which page."""

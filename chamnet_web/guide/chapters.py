@@ -30,7 +30,7 @@ class Chapter:
     @property
     def summary(self) -> str:
         """Its first sentence."""
-        return re.split(r"(?<=[.:]) ", self.document.sections[0].text, maxsplit=1)[0]
+        return re.split(r"(?<=\.) ", self.document.sections[0].text, maxsplit=1)[0]
 
     def get_absolute_url(self) -> str:
         return reverse("help-chapter", args=[self.slug])

@@ -29,32 +29,32 @@ GLOSSARY = (
     ),
     Term(
         "Acquisition function",
-        "The rule by which the sampler picks the next network to train: it weighs where accuracy may be high "
-        "against where the predictor knows little.",
+        "The rule by which the sampler picks the next network to train: it weighs where accuracy may be "
+        "high against where the predictor knows little.",
         "predictors",
     ),
     Term(
         "Augmentation",
-        "Training images are shifted, turned, cropped or mirrored at random, so that the network learns what "
-        "they show and not where it lies.",
+        "Training images are shifted, turned, cropped or mirrored at random, so that the network learns "
+        "what they show and not where it lies.",
         "recipes",
     ),
     Term(
         "Baseline",
-        "The simplest rule that could do the job, such as “energy = constant × latency”. A predictor is of use "
-        "only where it errs less.",
+        "The simplest rule that could do the job, such as “energy = constant × latency”. A predictor is of "
+        "use only where it errs less.",
         "energy",
     ),
     Term(
         "Bottleneck",
-        "A block of ResNets: few channels inside, many outside. A 1 × 1 convolution narrows, a 3 × 3 one filters, "
-        "a 1 × 1 one widens again, and the input is added.",
+        "A block of ResNets: few channels inside, many outside. A 1 × 1 convolution narrows, a 3 × 3 one "
+        "filters, a 1 × 1 one widens again, and the input is added.",
         "searches",
     ),
     Term(
         "Calibration",
-        "A scale and an offset that turn the sum of a network's operators into the time of the whole network. "
-        "They are fitted to whole networks that were timed.",
+        "A scale and an offset that turn the sum of a network's operators into the time of the whole "
+        "network. They are fitted to whole networks that were timed.",
         "tables",
     ),
     Term(
@@ -70,8 +70,8 @@ GLOSSARY = (
     ),
     Term(
         "Confusion matrix",
-        "Counts of test images: a row for what they show, a column for what the network took them for. Right "
-        "answers lie on the diagonal.",
+        "Counts of test images: a row for what they show, a column for what the network took them for. "
+        "Right answers lie on the diagonal.",
         "models",
     ),
     Term(
@@ -81,8 +81,8 @@ GLOSSARY = (
     ),
     Term(
         "Cross-validation",
-        "The samples are split into parts; each part is predicted by a predictor that learned from the other "
-        "parts alone, and compared with what was measured.",
+        "The samples are split into parts; each part is predicted by a predictor that learned from the "
+        "other parts alone, and compared with what was measured.",
         "predictors",
     ),
     Term(
@@ -92,8 +92,8 @@ GLOSSARY = (
     ),
     Term(
         "Diversity",
-        "How much the networks of a generation differ, from 0 (all alike) to 1. When it is used up, a search "
-        "finds nothing new.",
+        "How much the networks of a generation differ, from 0 (all alike) to 1. When it is used up, a "
+        "search finds nothing new.",
         "searches",
     ),
     Term(
@@ -115,8 +115,8 @@ GLOSSARY = (
     ),
     Term(
         "Exponential moving average",
-        "A slowly following average of the weights during training. It is often a better network than the last "
-        "step's; the number is how slowly it follows.",
+        "A slowly following average of the weights during training. It is often a better network than the "
+        "last step's; the number is how slowly it follows.",
         "recipes",
     ),
     Term(
@@ -133,8 +133,8 @@ GLOSSARY = (
     ),
     Term(
         "Held-out error",
-        "How far predictions are off on networks that the predictor did not learn from. It is what to expect "
-        "of networks that nobody has trained yet.",
+        "How far predictions are off on networks that the predictor did not learn from. It is what to "
+        "expect of networks that nobody has trained yet.",
         "predictors",
     ),
     Term(
@@ -145,13 +145,14 @@ GLOSSARY = (
     ),
     Term(
         "Inverted residual",
-        "The block of MobileNetV2: a 1 × 1 convolution widens, a depthwise one filters each channel alone, a "
-        "1 × 1 one narrows again, and the input is added where shapes allow.",
+        "The block of MobileNetV2: a 1 × 1 convolution widens, a depthwise one filters each channel alone, "
+        "a 1 × 1 one narrows again, and the input is added where shapes allow.",
         "searches",
     ),
     Term(
         "Kendall's tau",
-        "Of all pairs of networks, how many more are ranked rightly than wrongly: 1 if all are, 0 for chance.",
+        "Of all pairs of networks, how many more are ranked rightly than wrongly: 1 if all are, 0 for "
+        "chance.",
         "predictors",
     ),
     Term(
@@ -196,8 +197,8 @@ GLOSSARY = (
     ),
     Term(
         "Multiply-adds",
-        "Multiplications with an addition that one image takes. It says something of latency, but two networks "
-        "of equal count can differ several times in speed.",
+        "Multiplications with an addition that one image takes. It says something of latency, but two "
+        "networks of equal count can differ several times in speed.",
         "exploring",
     ),
     Term(
@@ -219,8 +220,8 @@ GLOSSARY = (
     ),
     Term(
         "Partial dependence",
-        "The predicted accuracy for each choice of one hyperparameter, averaged over many networks that differ "
-        "in all the others.",
+        "The predicted accuracy for each choice of one hyperparameter, averaged over many networks that "
+        "differ in all the others.",
         "predictors",
     ),
     Term(
@@ -235,8 +236,8 @@ GLOSSARY = (
     ),
     Term(
         "Prediction interval",
-        "The range in which the true value should lie as often as is said: of a hundred 95 % intervals, about "
-        "95 should hold.",
+        "The range in which the true value should lie as often as is said: of a hundred 95 % intervals, "
+        "about 95 should hold.",
         "exploring",
     ),
     Term(
@@ -246,8 +247,8 @@ GLOSSARY = (
     ),
     Term(
         "Recipe",
-        "Everything a training needs besides the network and the images: epochs, learning rate, augmentation "
-        "and so on. Accuracies can be compared only within one recipe.",
+        "Everything a training needs besides the network and the images: epochs, learning rate, "
+        "augmentation and so on. Accuracies can be compared only within one recipe.",
         "recipes",
     ),
     Term(
@@ -257,8 +258,8 @@ GLOSSARY = (
     ),
     Term(
         "Reliability",
-        "Whether intervals hold as often as they say. On the diagonal they are honest; below it they promise "
-        "too much.",
+        "Whether intervals hold as often as they say. On the diagonal they are honest; below it they "
+        "promise too much.",
         "predictors",
     ),
     Term(
@@ -269,14 +270,14 @@ GLOSSARY = (
     ),
     Term(
         "Search space",
-        "All networks that may be considered: a family, such as inverted residuals, and the choices for each "
-        "hyperparameter.",
+        "All networks that may be considered: a family, such as inverted residuals, and the choices for "
+        "each hyperparameter.",
         "searches",
     ),
     Term(
         "Seed",
-        "The number that all random choices follow from: the same seed with the same settings gives the same "
-        "result.",
+        "The number that all random choices follow from: the same seed with the same settings gives the "
+        "same result.",
         "studies",
     ),
     Term(
@@ -308,8 +309,8 @@ GLOSSARY = (
     ),
     Term(
         "Welch's interval",
-        "The range in which the true gain should lie, from how much the seeds of both networks scatter. If it "
-        "holds zero, the gain is within the noise.",
+        "The range in which the true gain should lie, from how much the seeds of both networks scatter. If "
+        "it holds zero, the gain is within the noise.",
         "studies",
     ),
 )

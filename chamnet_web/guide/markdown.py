@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -100,13 +101,17 @@ def address_of(target: str) -> str:
 
 def _sections(tokens: Sequence[Token]) -> list[Section]:
     found: list[tuple[str, list[str]]] = []
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if token.type in ("fence", "code_block"):
             found[-1][1].append(token.content)
         if token.type != "inline":
             continue
         words = "".join(
-            child.content if child.type in ("text", "code_inline") else " " if child.type == "softbreak" else ""
+            child.content
+            if child.type in ("text", "code_inline")
+            else " "
+            if child.type == "softbreak"
+            else ""
             for child in token.children or []
         )
         if before.type == "heading_open":
@@ -123,7 +128,7 @@ def _sections(tokens: Sequence[Token]) -> list[Section]:
 def _prepare(tokens: Sequence[Token]) -> None:
     """Resolves links, and gives tables what the application's tables have."""
     heading = ""
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if before.type == "heading_open":
             heading = token.content
         if token.type == "table_open":

@@ -1,4 +1,4 @@
-/** Keys that work everywhere: `?` lists them, `/` searches, Esc closes. */
+/** Keys that work everywhere: `?` lists them, `/` goes to the page's filter or search, Esc closes. */
 
 /** @param {EventTarget | null} target */
 function isTyping(target) {
@@ -6,7 +6,8 @@ function isTyping(target) {
 }
 
 function focusSearch() {
-  const field = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-search]"));
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("main :is([data-search], input[type='search'])"));
+  const field = [...fields].find((one) => one.checkVisibility()) ?? null;
   field?.focus();
   field?.select();
   return field !== null;

@@ -25,11 +25,13 @@ TEMPLATES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "templa
 NO_PAGES = {
     "sign-in", "sign-out", "help", "help-chapter", "help-terms", "run", "run-action", "run-log", "quickstart",
     "table-export", "token-new", "token-revoke", "agent-program", "table-complete", "dataset-inspect",
-    "dataset-remove", "dataset-samples", "uploads", "upload", "upload-drop", "predictor-estimate", "predictor-csv",
-    "predictor-refit", "front-keep", "search-csv", "study-csv", "model-file", "model-card", "model-timing",
-    "model-licence", "notices-secret", "notices-test", "run-notify", "settings-file", "second-factor", "join",
-    "factor-remove", "sign-out-everywhere", "team-audit", "team-invite", "team-rename", "team-role", "team-remove",
-    "team-switch", "team-leave", "invitation-revoke",
+    "dataset-remove", "dataset-samples", "uploads", "upload", "upload-drop", "predictor-estimate",
+    "predictor-csv", "predictor-refit", "front-keep", "search-csv", "study-csv",
+    "model-file", "model-card", "model-timing", "model-licence",
+    "notices-secret", "notices-test", "run-notify", "settings-file",
+    "second-factor", "join", "factor-remove", "sign-out-everywhere",
+    "team-audit", "team-invite", "team-rename", "team-role", "team-remove", "team-switch", "team-leave",
+    "invitation-revoke",
 }  # fmt: skip
 
 
@@ -102,7 +104,9 @@ def test_html_in_the_guide_is_text() -> None:
 
 
 def test_pictures_named_are_pictures_made() -> None:
-    named = {Path(found).name for text in TEXTS.values() for found in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)}
+    named = {
+        Path(found).name for text in TEXTS.values() for found in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    }
     made = {picture.file for picture in make_pictures.PICTURES}
     assert named == made
     files = {path.name: path.stat().st_size for path in make_pictures.FOLDER.iterdir()}
@@ -114,14 +118,18 @@ def test_pictures_named_are_pictures_made() -> None:
 def test_a_picture_is_there_for_both_themes_and_says_what_it_shows(signed_in: Client) -> None:
     page = signed_in.get(reverse("help-chapter", args=["searches"])).content.decode()
     for theme, file in (("light", "search.webp"), ("dark", "search-dark.webp")):
-        image = re.search(rf'<img class="picture-{theme}" src="([^"]+)" width="\d+" height="\d+" alt="([^"]+)"', page)
+        image = re.search(
+            rf'<img class="picture-{theme}" src="([^"]+)" width="\d+" height="\d+" alt="([^"]+)"', page
+        )
         assert image is not None
         assert image[1].endswith(file)
         assert len(image[2]) > 30
 
 
 def test_terms_are_used_and_terms_used_are_explained() -> None:
-    used = {name.casefold() for text in TEMPLATES for name in re.findall(r'(?:{% term |\bterm=)"([^"]+)"', text)}
+    used = {
+        name.casefold() for text in TEMPLATES for name in re.findall(r'(?:{% term |\bterm=)"([^"]+)"', text)
+    }
     assert used == {term.name.casefold() for term in GLOSSARY}
 
 

@@ -47,6 +47,8 @@ LISTS = [
     "study-new",
     "recipes",
     "recipe-new",
+    "help",
+    "help-terms",
 ]
 
 
