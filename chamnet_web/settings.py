@@ -17,6 +17,7 @@ from chamnet_web.environment import (
     log_level,
     redis_url,
     secret_key,
+    storage,
     switch,
     time_zone,
     whole_number,
@@ -123,7 +124,7 @@ STATICFILES_FINDERS = [
     "chamnet_web.static.NodePackageFinder",
 ]
 STORAGES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage(),
     "staticfiles": {"BACKEND": "chamnet_web.static.HashedModuleStorage"},
 }
 MEDIA_ROOT = DATA_DIR / "files"
