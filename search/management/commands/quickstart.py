@@ -51,7 +51,7 @@ class Command(BaseCommand):
             f"limit {model.network.limit_ms:g} ms)"
         )
         file = model.files.get(format="torchscript").file
-        self.stdout.write(file.path if isinstance(file.storage, FileSystemStorage) else file.name)
+        self.stdout.write(file.path if isinstance(file.storage, FileSystemStorage) else str(file.name))
 
     def _work(self, run: Run) -> None:
         """Does every ready step of the run and of what it starts, here, beside workers if there are any."""
