@@ -44,7 +44,7 @@ from tests.working import work_until_idle  # noqa: E402
 SHORT = Recipe(epochs=2, learning_rate=0.05, batch_size=32, warmup_epochs=0.2, train_images=400)
 FINAL = Recipe(epochs=12, learning_rate=0.05, batch_size=32, warmup_epochs=0.2)
 BUDGET = 10
-GENERATIONS = 80
+GENERATIONS = 300
 MADE_UP = "Made up"
 
 
