@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,25 @@ def test_files_for_agents_go_when_nothing_is_under_way(owner: User, search: Sear
     assert disk.prune()["kernel files"] == 1
     assert not KernelFile.objects.exists()
     assert not default_storage.exists(str(row.file.name))
+
+
+def test_a_training_whose_disk_is_full_waits_and_ends_when_there_is_room(
+    search: Search, owner: User, work: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(type(default_storage), "save", full, raising=False)
+        assert work(at_most=4) == 4
+    run = Run.objects.get(pk=model.run_id)
+    assert (run.status, run.message[:17]) == (Run.Status.RUNNING, "The disk is full.")
+    assert not run.events.filter(kind="epoch").exists()
+    work()
+    run.refresh_from_db()
+    assert run.status == Run.Status.SUCCEEDED, run.reason
+    assert list(model.epochs.values_list("number", flat=True)) == [1, 2]
 
 
 def test_uploads_that_were_left_go(owner: User, settings: Any) -> None:
