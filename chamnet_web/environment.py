@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import secrets
 import zoneinfo
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -56,6 +58,30 @@ def database(data_dir: Path) -> dict[str, Any]:
     if not found.get("ENGINE"):
         raise ImproperlyConfigured(complaint)
     return found
+
+
+def storage() -> dict[str, Any]:
+    """Django's entry for files: below MEDIA_ROOT, or in the S3-compatible bucket of STORAGE_URL.
+
+    Raises ImproperlyConfigured for another address, and where django-storages is not installed.
+    """
+    text = str(env.str("STORAGE_URL", ""))
+    if not text:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    address = urlsplit(text)
+    if address.scheme != "s3" or not address.hostname or address.password:
+        raise ImproperlyConfigured(
+            "STORAGE_URL is no address such as s3://bucket/folder?endpoint_url=https://host&region_name=eu. "
+            "Keys go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    if importlib.util.find_spec("storages") is None:
+        raise ImproperlyConfigured("STORAGE_URL needs more packages: pip install -r requirements-s3.txt")
+    chosen = dict(parse_qsl(address.query))
+    if unknown := sorted(set(chosen) - {"endpoint_url", "region_name"}):
+        said = ", ".join(unknown)
+        raise ImproperlyConfigured(f"STORAGE_URL: {said} is neither endpoint_url nor region_name.")
+    options = {"bucket_name": address.hostname, "location": address.path.strip("/"), "file_overwrite": False}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options | chosen}
 
 
 def redis_url() -> str:

@@ -1,10 +1,10 @@
-"""Response headers that keep every page to its own origin."""
+"""Response headers that keep every page to its own origin, and addresses that no database understands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 
 POLICY = "; ".join(
@@ -29,3 +29,18 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response
+
+
+class NoNulMiddleware:
+    """Refuses addresses with a NUL character, which PostgreSQL has no text for. Forms do so themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponseBadRequest(
+                "The address holds the character NUL, which no text has.\n",
+                content_type="text/plain; charset=utf-8",
+            )
+        return self.get_response(request)

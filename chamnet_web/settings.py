@@ -20,6 +20,7 @@ from chamnet_web.environment import (
     public_url,
     redis_url,
     secret_key,
+    storage,
     switch,
     time_zone,
     whole_number,
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chamnet_web.security.NoNulMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "chamnet_web.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -147,7 +149,7 @@ STATICFILES_FINDERS = [
     "chamnet_web.static.NodePackageFinder",
 ]
 STORAGES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage(),
     "staticfiles": {"BACKEND": "chamnet_web.static.HashedModuleStorage"},
 }
 MEDIA_ROOT = DATA_DIR / "files"

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -18,7 +19,7 @@ from devices.runs.services import start_run
 from devices.runs.steps import claim
 
 pytestmark = pytest.mark.django_db
-PROXIED = {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}
+PROXIED: dict[str, Any] = {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}
 
 
 @pytest.fixture
@@ -33,9 +34,9 @@ def _fresh() -> Iterator[None]:
     health._applied.cache_clear()
 
 
-def figures(client: Client, **headers: str) -> dict[tuple[str, ...], float]:
+def figures(client: Client) -> dict[tuple[str, ...], float]:
     """Every figure by its name and the values of its labels."""
-    response = client.get("/metrics", **headers)
+    response = client.get("/metrics")
     assert response.status_code == 200
     families = text_string_to_metric_families(response.content.decode())
     return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
@@ -95,7 +96,7 @@ def test_metrics_are_for_this_machine_or_for_who_has_the_token(client: Client, s
     settings.METRICS_TOKEN = "a long token"
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", HTTP_AUTHORIZATION="Bearer another").status_code == 403
-    allowed = {"REMOTE_ADDR": "192.0.2.1", "HTTP_AUTHORIZATION": "Bearer a long token"}
+    allowed: dict[str, Any] = {"REMOTE_ADDR": "192.0.2.1", "HTTP_AUTHORIZATION": "Bearer a long token"}
     assert client.get("/metrics", **allowed).status_code == 200
 
 

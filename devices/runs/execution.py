@@ -17,12 +17,13 @@ from devices.runs.announce import announce_steps, forgotten_steps
 from devices.runs.logs import about
 from devices.runs.models import Run, Step
 from devices.runs.steps import (
-    DATABASE_AWAY,
     ClaimedStep,
     LeaseLostError,
     RunCancelledError,
     StepFailedError,
     claim,
+    database_went_away,
+    given_back,
     lease_end,
 )
 
@@ -62,16 +63,16 @@ def _do(claimed: ClaimedStep) -> None:
         claimed.release()
     except StepFailedError as error:
         _settle(claimed, str(error), mendable=error.mendable)
-    except DATABASE_AWAY as error:
-        logger.warning("the step ends, the database is away: %s", error)
-        claimed.release_when_possible()
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             logger.warning("the step ends, the disk is full: %s", error)
             _wait_for_room(claimed)
-            return
-        logger.exception("the step failed")
-        _try_again_or_settle(claimed, error)
+        elif database_went_away(error):
+            logger.warning("the step ends, the database is away: %s", error)
+            claimed.release_when_possible()
+        else:
+            logger.exception("the step failed")
+            _try_again_or_settle(claimed, error)
 
 
 def sweep() -> int:
@@ -112,9 +113,7 @@ def _return(claimed: ClaimedStep) -> bool:
 
 def release_all() -> int:
     """Gives every leased step back at once: for a start at which no worker can be alive."""
-    return Step.objects.filter(status=Step.Status.LEASED).update(
-        status=Step.Status.READY, token=None, lease_expires_at=None, announced_at=None
-    )
+    return Step.objects.filter(status=Step.Status.LEASED).update(**given_back())
 
 
 def _try_again_or_settle(claimed: ClaimedStep, error: Exception) -> None:

@@ -7,6 +7,7 @@ number of open sockets is that of the process that answers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
@@ -64,11 +65,11 @@ def _queues() -> Iterable[Metric]:
         labels=["queue"],
     )
     active = Step.objects.open().filter(run__status__in=Run.ACTIVE).order_by()
-    rows = {
+    rows: dict[tuple[str, str], Mapping[str, Any]] = {
         (row["queue"], row["status"]): row
         for row in active.values("queue", "status").annotate(count=Count("pk"), since=Min("ready_at"))
     }
-    nothing: Mapping[str, object] = {"count": 0, "since": None}
+    nothing: Mapping[str, Any] = {"count": 0, "since": None}
     for queue in Step.Queue:
         for status in (Step.Status.READY, Step.Status.LEASED):
             depth.add_metric([queue, status], rows.get((queue, status), nothing)["count"])
@@ -83,7 +84,10 @@ def _durations() -> Metric:
     family = HistogramMetricFamily("chamnet_step_seconds", "What steps took.", labels=["kind"])
     within = {f"b{n}": Count("pk", filter=Q(seconds__lte=most)) for n, most in enumerate(BUCKETS_SECONDS)}
     done = Step.objects.filter(status=Step.Status.DONE, seconds__isnull=False).order_by()
-    for row in done.values("kind").annotate(count=Count("pk"), total=Sum("seconds"), **within):
+    rows: Iterable[Mapping[str, Any]] = done.values("kind").annotate(
+        count=Count("pk"), total=Sum("seconds"), **within
+    )
+    for row in rows:
         buckets = [(f"{most:g}", row[f"b{n}"]) for n, most in enumerate(BUCKETS_SECONDS)]
         family.add_metric([row["kind"]], [*buckets, ("+Inf", row["count"])], sum_value=row["total"])
     return family

@@ -13,7 +13,7 @@ import contextlib
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
@@ -63,8 +63,9 @@ class Follower:
     async def _next(self, seq: int) -> list[tuple[int, str]]:
         if self._before is not None and seq >= self._before:
             return [(number, text) for number, text in self._recent if number > seq]
-        with _patience(self.run_id):
-            return await _texts_after(self.run_id, seq)
+        with _Patience(self.run_id):
+            found: list[tuple[int, str]] = await _texts_after(self.run_id, seq)
+            return found
         await asyncio.sleep(TRY_AGAIN_SECONDS)
         return await self._next(seq)
 
@@ -72,7 +73,7 @@ class Follower:
         """Turns the group's nudges into wakings; joins anew when the broker went away."""
         layer = get_channel_layer()
         while True:
-            with _patience(self.run_id):
+            with _Patience(self.run_id):
                 channel = await layer.new_channel()
                 await layer.group_add(group_name(self.run_id), channel)
                 try:
@@ -87,7 +88,7 @@ class Follower:
     async def _read(self) -> None:
         while True:
             self._wake.clear()
-            with _patience(self.run_id):
+            with _Patience(self.run_id):
                 if self._before is None:
                     self._before = self._last = await _last_seq(self.run_id)
                     self._tell()
@@ -131,13 +132,19 @@ def open_sockets() -> int:
     return sum(follower.watchers for follower in list(_followers.values()))
 
 
-@contextlib.contextmanager
-def _patience(run_id: str) -> Iterator[None]:
-    """Lets a database or broker that is away be tried again."""
-    try:
-        yield
-    except (DatabaseError, RedisError, OSError) as error:
-        logger.warning("run %s is not followed for a moment: %s", run_id, error)
+class _Patience:
+    """Lets a database or broker that is away be tried again: such an error ends the block and no more."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, DatabaseError | RedisError | OSError):
+            return False
+        logger.warning("run %s is not followed for a moment: %s", self._run_id, error)
+        return True
 
 
 @database_sync_to_async

@@ -21,7 +21,7 @@ from devices.runs.writing import RunWriter, writing
 logger = logging.getLogger(__name__)
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
-"""What is raised when the database cannot be reached, or is locked for too long."""
+"""What is raised when the database cannot be reached, or is locked for too long; and for some mistakes."""
 RELEASE_AFTER_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between tries to give a step back to a database that went away."""
 
@@ -90,6 +90,7 @@ class ClaimedStep:
         `saved` says that the next try goes on from here: what went wrong before counts no longer.
         """
         tries = {"attempts": 1} if saved else {}
+        self.step.attempts = 1 if saved else self.step.attempts
         with self._writing(lease_expires_at=lease_end(), **tries) as writer:
             yield writer
         self._renewed_at = time.monotonic()
@@ -121,8 +122,8 @@ class ClaimedStep:
 
         `announced_at` delays its announcement.
         """
-        given_back = _given_back() | {"announced_at": announced_at}
-        self._mine().update(**given_back, attempts=F("attempts") - 1)
+        waiting = given_back() | {"announced_at": announced_at}
+        self._mine().update(**waiting, attempts=F("attempts") - 1)
 
     def release_when_possible(self) -> None:
         """Gives the step back untried to a database that has gone away, when it returns soon enough.
@@ -145,8 +146,8 @@ class ClaimedStep:
         `if_expired` leaves it where the lease was renewed meanwhile. False when it was left.
         """
         if if_expired:
-            return bool(self._mine().expired().update(**_given_back(), lost=F("lost") + 1))
-        return bool(self._mine().update(**_given_back()))
+            return bool(self._mine().expired().update(**given_back(), lost=F("lost") + 1))
+        return bool(self._mine().update(**given_back()))
 
     def _mine(self) -> Any:
         return Step.objects.filter(pk=self.step.pk, status=Step.Status.LEASED, token=self.token)
@@ -178,10 +179,17 @@ def claim(step_id: int) -> ClaimedStep | None:
     return ClaimedStep(step, token)
 
 
-def _given_back() -> dict[str, Any]:
+def given_back() -> dict[str, Any]:
     """Fields of a step that waits once more."""
     waiting = dict.fromkeys(("token", "lease_expires_at", "announced_at"))
     return waiting | {"status": Step.Status.READY, "ready_at": timezone.now()}
+
+
+def database_went_away(error: Exception) -> bool:
+    """Whether an error says that the database is away or in somebody's hands, and nothing about the step."""
+    if not isinstance(error, DATABASE_AWAY):
+        return False
+    return not connection.is_usable() or any(word in str(error) for word in ("locked", "full"))
 
 
 def lease_end() -> Any:

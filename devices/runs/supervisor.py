@@ -20,7 +20,7 @@ from dataclasses import dataclass
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 LONGEST_BACKOFF = 30.0
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,7 +53,7 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def next_backoff(self) -> float:
-        """Seconds to wait before the next start: doubled each time, forgotten after a healthy minute."""
+        """Seconds to wait before the next start: doubled each time, forgotten after a healthy while."""
         if time.monotonic() - self.started_at > HEALTHY_SECONDS:
             self.restarts = 0
         self.restarts += 1

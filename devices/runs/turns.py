@@ -2,8 +2,8 @@
 
 Everything that one person started at once – a study with its models, or a single build – is one job. The
 next step is one of the person, then of the job, that has the fewest steps at work in the queue; among equals
-of the job that this worker served longest ago; then the oldest. So with several workers nobody's jobs wait
-for another's queue of long trainings to end, and with one worker the jobs alternate.
+the one that this worker served longest ago; then the oldest. So with several workers nobody's jobs wait
+for another's queue of long trainings to end, and with one worker persons alternate, and each one's jobs.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ CONSIDERED = 1_000
 REMEMBERED = 1_000
 
 _turn = count(1)
-# When this process served which job. Losing it costs one turn.
-_served: dict[UUID, int] = {}
+# When this process served which person or job. Losing it costs one turn.
+_served: dict[object, int] = {}
 
 
 def in_order(queue: str) -> list[int]:
@@ -34,14 +34,20 @@ def in_order(queue: str) -> list[int]:
     at_work = Step.objects.filter(status=Step.Status.LEASED, queue=queue).values_list(*columns[1:])
     owners = Counter(owner for owner, _, _ in at_work)
     jobs = Counter(parent or run for _, parent, run in at_work)
-    rows.sort(key=lambda row: (owners[row[1]], jobs[row[2]], _served.get(row[2], 0), row[0]))
+
+    def due(row: tuple[int, int, UUID]) -> tuple[int, ...]:
+        pk, owner, job = row
+        return owners[owner], _served.get(owner, 0), jobs[job], _served.get(job, 0), pk
+
+    rows.sort(key=due)
     if rows:
-        _remember(rows[0][2])
+        _remember(*rows[0][1:])
     return [pk for pk, _, _ in rows]
 
 
-def _remember(job: UUID) -> None:
-    _served.pop(job, None)
-    _served[job] = next(_turn)
+def _remember(*served: object) -> None:
+    for one in served:
+        _served.pop(one, None)
+        _served[one] = next(_turn)
     while len(_served) > REMEMBERED:
         del _served[next(iter(_served))]

@@ -123,10 +123,12 @@ def _models() -> list[type[models.Model]]:
 
 def _add_rows(archive: tarfile.TarFile, model: type[models.Model]) -> int:
     rows = model._base_manager.order_by("pk")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as text:
+    with tempfile.TemporaryFile() as content:
+        text = io.TextIOWrapper(content, encoding="utf-8")
         serializers.serialize("jsonl", rows.iterator(chunk_size=BATCH), stream=text)
         text.flush()
-        _add(archive, f"rows/{model._meta.label_lower}", text.buffer)
+        _add(archive, f"rows/{model._meta.label_lower}", content)
+        text.detach()
     return rows.count()
 
 

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import Storage, default_storage
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from devices.models import KernelFile
@@ -93,12 +94,12 @@ def _old_checkpoints() -> Iterator[_File]:
         run__status__in=Run.FINAL, run__finished_at__lt=timezone.now() - timedelta(days=days)
     )
     for row in rows.exclude(checkpoint__isnull=True).exclude(checkpoint="").iterator():
-        yield _File(_size(default_storage, row.checkpoint.name), lambda row=row: _drop_checkpoint(row))
+        yield _File(_size(str(row.checkpoint.name)), partial(_drop_checkpoint, row))
 
 
 def _drop_checkpoint(row: TrainedModel) -> None:
     """The row first: a file without a row is removed the next time, the reverse would be missed."""
-    name = row.checkpoint.name
+    name = str(row.checkpoint.name)
     if TrainedModel.objects.filter(pk=row.pk, run__status__in=Run.FINAL, checkpoint=name).update(
         checkpoint=None
     ):
@@ -111,32 +112,32 @@ def _old_kernels() -> Iterator[_File]:
     if days == 0 or Run.objects.unfinished().exists():
         return
     for row in KernelFile.objects.iterator():
-        if _modified(default_storage, row.file.name) < timezone.now() - timedelta(days=days):
-            yield _File(row.size, lambda row=row: _drop_kernel(row))
+        if _modified(str(row.file.name)) < timezone.now() - timedelta(days=days):
+            yield _File(row.size, partial(_drop_kernel, row))
 
 
 def _drop_kernel(row: KernelFile) -> None:
     row.delete()
     if not KernelFile.objects.filter(sha256=row.sha256).exists():
-        default_storage.delete(row.file.name)
+        default_storage.delete(str(row.file.name))
 
 
 def _old_uploads() -> Iterator[_File]:
     """What was begun, left, and made into no data set."""
     for row in Upload.objects.filter(image_set=None, created_at__lt=timezone.now() - ABANDONED_AFTER):
-        yield _File(_path_size(row.path), lambda row=row: drop_upload(row))
+        yield _File(_path_size(row.path), partial(drop_upload, row))
 
 
 def _orphans() -> Iterator[_File]:
     """What a killed step or a lost row left behind, once it is old enough to belong to nothing at work."""
     before = timezone.now() - ORPHANED_AFTER
     known = _known_names()
-    for name in (name for folder in FOLDERS for name in _names(default_storage, folder)):
-        if name not in known and _modified(default_storage, name) < before:
-            yield _File(_size(default_storage, name), lambda name=name: default_storage.delete(name))
+    for name in (name for folder in FOLDERS for name in _names(folder)):
+        if name not in known and _modified(name) < before:
+            yield _File(_size(name), partial(default_storage.delete, name))
     for path in _orphaned_paths():
         if datetime.fromtimestamp(path.stat().st_mtime, timezone.get_current_timezone()) < before:
-            yield _File(_path_size(path), lambda path=path: _remove_path(path))
+            yield _File(_path_size(path), partial(_remove_path, path))
 
 
 def _known_names() -> set[str]:
@@ -156,33 +157,33 @@ def _orphaned_paths() -> Iterator[Path]:
         yield from (path for path in _children(root) if path.name not in kept)
 
 
-def _names(storage: Storage, folder: str) -> Iterator[str]:
+def _names(folder: str) -> Iterator[str]:
     """Every file below a folder of the storage."""
     try:
-        folders, files = storage.listdir(folder)
+        folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
         return
     yield from (f"{folder}/{name}" for name in files if name)
     for name in folders:
-        yield from _names(storage, f"{folder}/{name}")
+        yield from _names(f"{folder}/{name}")
 
 
 def _sizes(folder: str) -> Iterator[int]:
-    return (_size(default_storage, name) for name in _names(default_storage, folder))
+    return (_size(name) for name in _names(folder))
 
 
-def _size(storage: Storage, name: str) -> int:
+def _size(name: str) -> int:
     """Bytes; 0 for a file that went meanwhile."""
     try:
-        return storage.size(name)
+        return default_storage.size(name)
     except FileNotFoundError:
         return 0
 
 
-def _modified(storage: Storage, name: str) -> datetime:
+def _modified(name: str) -> datetime:
     """When it was written; now for a file that is gone, which is nobody's to remove."""
     try:
-        return storage.get_modified_time(name)
+        return default_storage.get_modified_time(name)
     except FileNotFoundError:
         return timezone.now()
 

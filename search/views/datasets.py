@@ -142,7 +142,7 @@ def uploads(request: HttpRequest) -> JsonResponse:
     """Begins an upload of {name, size}, or finds the one of the same file that was begun before."""
     try:
         asked = json.loads(request.body)
-        name, size = str(asked["name"]), int(asked["size"])
+        name, size = str(asked["name"]).replace("\0", ""), int(asked["size"])
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"problem": "Name and size of the file are missing."}, status=422)
     same = Upload.objects.owned_by(request.user).filter(image_set=None, name=name[:200], size=size).first()

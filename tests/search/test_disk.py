@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -107,9 +109,9 @@ def test_checkpoints_go_when_their_training_is_over_for_long(search: Search, own
     age(over.run)
     assert removable() == {"checkpoints": 1}
     assert disk.prune()["checkpoints"] == 1
-    assert not default_storage.exists(over.checkpoint.name)
+    assert not default_storage.exists(str(over.checkpoint.name))
     for model in (recent, at_work):
-        assert default_storage.exists(model.checkpoint.name)
+        assert default_storage.exists(str(model.checkpoint.name))
     assert not TrainedModel.objects.get(pk=over.pk).checkpoint
 
 
@@ -131,13 +133,32 @@ def test_files_without_a_row_go_after_a_day_and_those_with_one_stay(
 
 def test_files_for_agents_go_when_nothing_is_under_way(owner: User, search: Search) -> None:
     row = keep_file("torchscript", "digest", b"a network")
-    make_old(default_storage.path(row.file.name))
+    make_old(default_storage.path(str(row.file.name)))
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     assert disk.prune()["kernel files"] == 0
     finish(model.run)
     assert disk.prune()["kernel files"] == 1
     assert not KernelFile.objects.exists()
-    assert not default_storage.exists(row.file.name)
+    assert not default_storage.exists(str(row.file.name))
+
+
+def test_a_training_whose_disk_is_full_waits_and_ends_when_there_is_room(
+    search: Search, owner: User, work: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(type(default_storage), "save", full, raising=False)
+        assert work(at_most=4) == 4
+    run = Run.objects.get(pk=model.run_id)
+    assert (run.status, run.message[:17]) == (Run.Status.RUNNING, "The disk is full.")
+    assert not run.events.filter(kind="epoch").exists()
+    work()
+    run.refresh_from_db()
+    assert run.status == Run.Status.SUCCEEDED, run.reason
+    assert list(model.epochs.values_list("number", flat=True)) == [1, 2]
 
 
 def test_uploads_that_were_left_go(owner: User, settings: Any) -> None:

@@ -43,6 +43,8 @@ TARGETS = ("web", "train worker", "train child", "train child", "light worker", 
 ATTEMPTS = 10
 """Tries of a step: chance kills a short one again and again, which no worker does that fails by itself."""
 ROUND_SECONDS = 900.0
+KILLS_A_ROUND = 25
+"""After which a round may end in peace: while something dies every few seconds, nothing long ends."""
 
 
 @dataclass
@@ -86,16 +88,17 @@ class Chaos:
         self.postgres.end()
 
     def round(self, seed: int, kills: int, between: tuple[float, float]) -> list[str]:
-        """Begins the jobs of a seed, kills until they are over or `kills` are used up; their runs."""
+        """Begins the jobs of a seed, kills until they are over or so often; their runs."""
         runs: list[str] = scenario(self.environment, "begin", seed)
         self.watchers.watch(runs)
         end = time.monotonic() + ROUND_SECONDS
+        last = min(kills, self.report.kills.total() + KILLS_A_ROUND)
         while not self._over(runs):
             if time.monotonic() > end:
                 self.report.wrong.append(f"seed {seed}: not over after {ROUND_SECONDS:.0f} s")
                 break
             time.sleep(self.random.uniform(*between))
-            if self.report.kills.total() < kills:
+            if self.report.kills.total() < last:
                 self._kill(self.random.choice(TARGETS))
         self.report.rounds += 1
         return runs

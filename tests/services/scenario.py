@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from tests.working import work_until_idle  # noqa: E402
 SHORT = Recipe(epochs=2, learning_rate=0.05, batch_size=32, warmup_epochs=0.2, train_images=400)
 FINAL = Recipe(epochs=12, learning_rate=0.05, batch_size=32, warmup_epochs=0.2)
 BUDGET = 10
-GENERATIONS = 80
+GENERATIONS = 300
 MADE_UP = "Made up"
 
 
@@ -83,8 +84,9 @@ def begin_search(seed: int, name: str = "Search", generations: int = GENERATIONS
     )  # fmt: skip
 
 
-def begin(seed: int) -> list[str]:
-    """Ids of the runs: a table, a build, a search and a final training."""
+def begin(text: str) -> list[str]:
+    """Ids of the runs of a seed: a table, a build, a search and a final training."""
+    seed = int(text)
     table = build_table(device=this_machine(owner()), space=tiny_space())
     best = Candidate.objects.get(search__name=MADE_UP, rank=1)
     model = start_model(owner=owner(), network=best, recipe=recipe("final"), seed=seed)
@@ -92,8 +94,9 @@ def begin(seed: int) -> list[str]:
     return [str(job.run_id) for job in jobs]
 
 
-def facts(seed: int) -> dict[str, Any]:
+def facts(text: str) -> dict[str, Any]:
     """What the jobs of a seed left, without anything that depends on time."""
+    seed = int(text)
     predictor = Predictor.objects.get(name=f"Build {seed}")
     search = Search.objects.get(name=f"Search {seed}")
     model = TrainedModel.objects.get(seed=seed, run__isnull=False)
@@ -159,12 +162,12 @@ def session() -> str:
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
-def alone(seeds: list[int]) -> dict[str, Any]:
+def alone(*seeds: str) -> dict[str, Any]:
     prepare()
     for seed in seeds:
         begin(seed)
         work_until_idle()
-    return {str(seed): facts(seed) for seed in seeds}
+    return {seed: facts(seed) for seed in seeds}
 
 
 def chain() -> dict[str, Any]:
@@ -188,16 +191,16 @@ def chain() -> dict[str, Any]:
     file = model.torchscript
     assert file is not None
     return {
-        "path": str(Path(settings.MEDIA_ROOT) / file.file.name),
+        "path": str(Path(settings.MEDIA_ROOT) / str(file.file.name)),
         "sha256": file.sha256,
         "accuracy": model.test_accuracy,
         "database": settings.DATABASES["default"]["ENGINE"],
     }
 
 
-def fair(budget: int) -> list[str]:
+def fair(budget: str) -> list[str]:
     """Two builds and three searches begun at once; ids of the builds' runs."""
-    begun = [begin_predictor(seed, "Fair", budget=budget) for seed in range(2)]
+    begun = [begin_predictor(seed, "Fair", budget=int(budget)) for seed in range(2)]
     for seed in range(3):
         begin_search(seed, "Fair", generations=200)
     return [str(build.run_id) for build in begun]
@@ -237,13 +240,10 @@ def wait(run: Run, seconds: float = 240.0) -> None:
 
 def main(arguments: list[str]) -> None:
     what, *rest = arguments
-    values = [int(text) if text.isdecimal() else text for text in rest]
-    found: Any = None
-    if what == "alone":
-        found = alone(values)
-    else:
-        known = (prepare, begin, facts, integrity, session, chain, fair, small, counts, finish)
-        found = {one.__name__: one for one in known}[what](*values)
+    known: tuple[Callable[..., Any], ...] = (
+        prepare, begin, facts, integrity, session, alone, chain, fair, small, counts, finish,
+    )  # fmt: skip
+    found = {one.__name__: one for one in known}[what](*rest)
     print("FOUND " + json.dumps(found))
 
 

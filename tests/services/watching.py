@@ -27,9 +27,10 @@ class Watchers:
     def watch(self, runs: Sequence[str]) -> None:
         for run in runs:
             self.seen[run] = []
-            self._loop.call_soon_threadsafe(
-                lambda run=run: self._tasks.append(self._loop.create_task(self._follow(run)))
-            )
+            self._loop.call_soon_threadsafe(self._begin, run)
+
+    def _begin(self, run: str) -> None:
+        self._tasks.append(self._loop.create_task(self._follow(run)))
 
     def stop(self) -> None:
         async def end() -> None:

@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.files.storage import FileSystemStorage
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
@@ -49,7 +50,8 @@ class Command(BaseCommand):
             f"(predicted {model.network.latency_ms:.3f} ms, "
             f"limit {model.network.limit_ms:g} ms)"
         )
-        self.stdout.write(model.files.get(format="torchscript").file.path)
+        file = model.files.get(format="torchscript").file
+        self.stdout.write(file.path if isinstance(file.storage, FileSystemStorage) else str(file.name))
 
     def _work(self, run: Run) -> None:
         """Does every ready step of the run and of what it starts, here, beside workers if there are any."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chamnet_web.accounts.models import User
-from devices.runs import registry
+from devices.runs import clock, registry, turns
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
 from tests.devices.runs import toy
@@ -14,6 +14,13 @@ from tests.devices.runs import toy
 @pytest.fixture(autouse=True)
 def _toy_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry._kinds, "toy", toy.KIND)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has served nobody and has not looked at the clock yet."""
+    monkeypatch.setattr(turns, "_served", {})
+    monkeypatch.setattr(clock, "_offset", None)
 
 
 @pytest.fixture

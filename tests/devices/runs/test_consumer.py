@@ -133,7 +133,12 @@ async def test_many_sockets_share_the_reading_and_one_that_is_behind_catches_up(
     await write(run, 9)
     reads: list[int] = []
     read = following.events_after
-    monkeypatch.setattr(following, "events_after", lambda run_id, seq: reads.append(seq) or read(run_id, seq))
+
+    def counted(run_id: str, seq: int) -> Any:
+        reads.append(seq)
+        return read(run_id, seq)
+
+    monkeypatch.setattr(following, "events_after", counted)
     async with AsyncExitStack() as open_sockets:
         sockets = [await open_sockets.enter_async_context(watching(run, owner, 10)) for _ in range(20)]
         while following.open_sockets() < 20:

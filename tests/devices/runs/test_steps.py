@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from chamnet_web.accounts.models import User
-from devices.runs import clock, turns
+from devices.runs import turns
 from devices.runs.execution import execute, execute_due, release_all, sweep
 from devices.runs.models import Run, Step
 from devices.runs.services import cancel, pause, resume
@@ -23,7 +23,7 @@ from devices.runs.writing import writing
 pytestmark = pytest.mark.django_db
 Begin = Callable[..., Run]
 # The connection as a worker has it: not in a test's transaction, so that it may be closed.
-OUTSIDE = SimpleNamespace(in_atomic_block=False, close=lambda: None)
+OUTSIDE = SimpleNamespace(in_atomic_block=False, close=lambda: None, is_usable=lambda: False)
 
 
 def claimed(run: Run) -> ClaimedStep:
@@ -194,13 +194,14 @@ def test_what_the_brokers_messages_cover_is_not_announced_once_more(
 def test_a_clock_that_is_set_gives_every_lease_a_new_beginning(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock, "_offset", None)
     sweep()
     step, real = claimed(begin()), timezone.now
     for hours in (1, -1):
         monkeypatch.setattr("django.utils.timezone.now", lambda hours=hours: real() + timedelta(hours=hours))
         assert sweep() == 0
-        left = Step.objects.get(pk=step.step.pk).lease_expires_at - timezone.now()
+        ends = Step.objects.get(pk=step.step.pk).lease_expires_at
+        assert ends is not None
+        left = ends - timezone.now()
         assert timedelta(0) < left <= timedelta(seconds=30)
     step.check(every_seconds=0)
 
@@ -232,6 +233,15 @@ def test_a_step_whose_database_went_away_is_given_back_untried(
     execute(run.steps.get().pk)
     step = run.steps.get()
     assert (step.status, step.attempts) == (Step.Status.READY, 0)
+
+
+def test_an_error_of_a_database_that_is_there_counts_as_any_other(
+    begin: Begin, work: Callable[..., int], settings
+) -> None:
+    run = begin("toy.database")
+    assert work() == settings.STEP_ATTEMPTS
+    run.refresh_from_db()
+    assert run.status == Run.Status.FAILED
 
 
 def test_a_full_disk_is_said_once_and_waited_for(begin: Begin, settings) -> None:
@@ -288,6 +298,18 @@ def test_with_one_worker_two_jobs_alternate(begin: Begin) -> None:
         served.append(Step.objects.get(pk=due[0]).run)
         execute(due[0])
     assert [run == build for run in served[:6]] == [False, True] * 3
+
+
+def test_with_one_worker_two_people_alternate_however_many_jobs_one_has(begin: Begin, stranger: User) -> None:
+    for _ in range(3):
+        begin(to=1)
+    other = begin(to=3)
+    Run.objects.filter(pk=other.pk).update(owner=stranger)
+    served: list[Run] = []
+    while due := turns.in_order("light"):
+        served.append(Step.objects.get(pk=due[0]).run)
+        execute(due[0])
+    assert [run == other for run in served] == [False, True] * 3
 
 
 def test_an_expired_step_of_a_cancelled_run_waits_untried_for_another_try(begin: Begin) -> None:
