@@ -151,7 +151,7 @@ def _claimed(folder: Path, size: int) -> Any:
     from devices.runs.writing import RunWriter
     from search.services.datasets import start_import
 
-    owner = get_user_model().objects.create_user(username="benchmark", password=None)
+    owner = get_user_model().objects.create_user(username="benchmark", password=None).teams.get()
     row = start_import(owner=owner, name="Many", path=folder, size=size)
     taken = claim(row.run.steps.get().pk)
     if taken is None:
@@ -173,8 +173,8 @@ def _claimed(folder: Path, size: int) -> Any:
             return super().check(every_seconds)
 
         @contextmanager
-        def report(self) -> Iterator[RunWriter]:
-            with super().report() as writer:
+        def report(self, *, saved: bool = False) -> Iterator[RunWriter]:
+            with super().report(saved=saved) as writer:
                 yield writer
             self.heard(self.run.message)
             if self.run.total and "listed" not in self.times:

@@ -90,10 +90,10 @@ def run() -> dict[str, Any]:
     from benchmarks.many_rows import Amounts, Filling
 
     call_command("migrate", verbosity=0)
-    owner = get_user_model().objects.create_user("ada", password="a long pass phrase")  # noqa: S106
-    filled = Filling(owner, Amounts()).fill()
+    person = get_user_model().objects.create_user("ada", password="a long pass phrase")  # noqa: S106
+    filled = Filling(person.teams.get(), Amounts()).fill()
     client = Client(SERVER_NAME="localhost")
-    client.force_login(owner)
+    client.force_login(person)
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
         return {name: measure(client, address) for name, address in addresses(filled).items()}

@@ -62,7 +62,8 @@ def fill(runs: int, rows: int) -> dict[str, Any]:
     from tests.search.world import predictor_of, roomy_space, search_of, table_of
     from tests.working import work_until_idle
 
-    owner, space = User.objects.create_user(PERSON), roomy_space()
+    person = User.objects.create_user(PERSON)
+    owner, space = person.teams.get(), roomy_space()
     table = table_of(owner, space)
     known = search_of(owner, predictor_of(owner, work_until_idle, space=space), table, work_until_idle)
     now = timezone.now()
@@ -100,7 +101,7 @@ def fill(runs: int, rows: int) -> dict[str, Any]:
         Run(owner=owner, kind="probe", title="Watched", status=Run.Status.RUNNING) for _ in range(WATCHED)
     )
     client = Client()
-    client.force_login(owner)
+    client.force_login(person)
     pages = {
         "overview": "/",
         "searches": "/searches/",

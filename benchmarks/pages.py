@@ -41,7 +41,7 @@ from django.contrib.auth import get_user_model
 from search.spaces import preset
 from tests.search.world import crowd, predictor_of, search_of, table_of
 from tests.working import work_until_idle
-owner = get_user_model().objects.create_user("ada", password={password!r})
+owner = get_user_model().objects.create_user("ada", password={password!r}).teams.get()
 wide = preset("chamnet-mobile")
 ends = {{gene.name: (gene.choices[0], gene.choices[-1]) for gene in wide.genes
         if gene.name.rpartition(".")[2] in ("channels", "expansion")}}

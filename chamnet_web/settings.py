@@ -109,6 +109,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+OWNER_MODEL = "accounts.Team"  # whom devices, runs, predictors and models belong to
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # After so many wrong passwords for a name from an address, neither is heard for a while.
 AXES_FAILURE_LIMIT = whole_number("SIGN_IN_ATTEMPTS", 5)

@@ -26,6 +26,7 @@ from devices.listing import Listed, list_response
 from devices.lists import DEVICES, OPERATORS, tables
 from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.models import Run
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from devices.tables.formats import EXTENSIONS, LABELS, WRITERS, FormatError
 
@@ -41,7 +42,7 @@ DRAWN = 4000  # operators that the chart of a comparison draws, those that chang
 def device_list(request: HttpRequest) -> HttpResponseBase:
     """Devices, each with how far its newest table can be trusted."""
     return list_response(
-        request, DEVICES, queries.devices_of(request.user), "devices/list.html", prepare=_with_freshness
+        request, DEVICES, queries.devices_of(owner_of(request)), "devices/list.html", prepare=_with_freshness
     )
 
 
@@ -54,7 +55,7 @@ def _with_freshness(devices: Sequence[Any]) -> None:
 @require_GET
 def table_list(request: HttpRequest) -> HttpResponseBase:
     return list_response(
-        request, tables(request.user), queries.tables_of(request.user), "devices/tables.html"
+        request, tables(owner_of(request)), queries.tables_of(owner_of(request)), "devices/tables.html"
     )
 
 
@@ -70,7 +71,7 @@ def device_new(request: HttpRequest) -> HttpResponse:
         "batch_size": 1,
         "is_this_machine": True,
     }
-    form = DeviceForm(request.POST or None, initial=here, owner=request.user)
+    form = DeviceForm(request.POST or None, initial=here, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         device = form.save()
         messages.success(request, f"“{device.name}” is registered. Build its latency table next.")
@@ -87,7 +88,7 @@ def device_new(request: HttpRequest) -> HttpResponse:
 @require_GET
 def table_page(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     table = get_object_or_404(
-        LatencyTable.objects.owned_by(request.user).select_related("device", "run", "basis"), pk=table_id
+        LatencyTable.objects.owned_by(owner_of(request)).select_related("device", "run", "basis"), pk=table_id
     )
     covered = queries.coverage(table)
     listing = OPERATORS if covered["learned"] else replace(OPERATORS, choices=())
@@ -128,7 +129,7 @@ def _files_of(table: LatencyTable, listed: Listed, points: list[dict[str, Any]])
 @require_GET
 def table_compare(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     """Another version, `?with=ID`, beside this one: what got slower since, and by how much."""
-    rows = LatencyTable.objects.owned_by(request.user).usable().select_related("device")
+    rows = LatencyTable.objects.owned_by(owner_of(request)).usable().select_related("device")
     table = get_object_or_404(rows, pk=table_id)
     try:
         other = get_object_or_404(rows, pk=UUID(request.GET.get("with", "")))
@@ -169,7 +170,7 @@ def _changes(before: LatencyTable, after: LatencyTable, found: queries.Compariso
 @require_POST
 def token_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """A new token of a device; the page shown next is the only one that has its text."""
-    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    device = get_object_or_404(Device.objects.owned_by(owner_of(request)), pk=device_id)
     _, text = DeviceToken.issue(device)
     request.session[NEW_TOKEN] = text
     return redirect(f"{device.get_absolute_url()}#agent")
@@ -179,7 +180,7 @@ def token_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
 def token_revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     """Ends a token for good."""
     rows = DeviceToken.objects.filter(
-        device__in=Device.objects.owned_by(request.user), revoked_at=None
+        device__in=Device.objects.owned_by(owner_of(request)), revoked_at=None
     ).select_related("device")
     token = get_object_or_404(rows, pk=token_id)
     token.revoked_at = timezone.now()
@@ -200,7 +201,7 @@ def agent_program(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def table_import(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """The form for a table that was measured elsewhere."""
-    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    device = get_object_or_404(Device.objects.owned_by(owner_of(request)), pk=device_id)
     form = TableImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         name = form.cleaned_data["file"].name
@@ -214,7 +215,7 @@ def table_export(request: HttpRequest, table_id: UUID, file_format: str) -> Http
     """All measurements of a table as a file."""
     if file_format not in WRITERS:
         raise Http404("There is no such format.")
-    rows = LatencyTable.objects.owned_by(request.user).select_related("device")
+    rows = LatencyTable.objects.owned_by(owner_of(request)).select_related("device")
     table = get_object_or_404(rows, pk=table_id)
     lines = WRITERS[file_format](services.table_file(table))
     try:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from tests.working import work_until_idle
 
 
@@ -18,8 +18,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def owner(db: None) -> User:
+def ada(db: None) -> User:
     return get_user_model().objects.create_user("ada", password="a long pass phrase")
+
+
+@pytest.fixture
+def owner(ada: User) -> Team:
+    """The team that Ada owns: what tests make belongs to it."""
+    return ada.teams.get()
 
 
 @pytest.fixture
@@ -28,8 +34,8 @@ def stranger(db: None) -> User:
 
 
 @pytest.fixture
-def signed_in(client: Client, owner: User) -> Client:
-    client.force_login(owner)
+def signed_in(client: Client, ada: User) -> Client:
+    client.force_login(ada)
     return client
 
 

@@ -25,7 +25,7 @@ from chamnet_web.accounts.models import User
 from devices.models import Device, DeviceToken
 from search.services.tables import build_table
 from tests.search.world import tiny_space
-owner = User.objects.create_user("ada")
+owner = User.objects.create_user("ada").teams.get()
 device = Device.objects.create(owner=owner, name="Phone", kind="other", engine={engine!r},
                                data_type="float32", threads=1, batch_size=1)
 build_table(device=device, space=tiny_space())

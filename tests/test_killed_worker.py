@@ -21,7 +21,8 @@ BEGIN = """
 from chamnet_web.accounts.models import User
 from search.services.predictors import start_predictor
 from tests.search.world import tiny_space
-start_predictor(owner=User.objects.create_user("ada"), name="P", space=tiny_space(), dataset="digits",
+owner = User.objects.create_user("ada").teams.get()
+start_predictor(owner=owner, name="P", space=tiny_space(), dataset="digits",
                 recipe="seconds", budget=6, initial=3, seed=0)
 """
 
@@ -30,7 +31,7 @@ SEARCHED = """
 from chamnet_web.accounts.models import User
 from tests.search.world import predictor_of, roomy_space, search_of, table_of
 from tests.working import work_until_idle
-owner, space = User.objects.create_user("ada"), roomy_space()
+owner, space = User.objects.create_user("ada").teams.get(), roomy_space()
 search_of(owner, predictor_of(owner, work_until_idle, space=space), table_of(owner, space), work_until_idle)
 """
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.agents import hello
 from devices.models import DeviceToken
 from devices.runs.services import start_run
@@ -34,7 +34,7 @@ def test_a_form_that_holds_it_is_refused_at_its_field(signed_in: Client) -> None
 
 
 def test_what_runs_agents_and_browsers_say_is_kept_without_it(
-    signed_in: Client, owner: User, settings: Any, tmp_path: Path
+    signed_in: Client, owner: Team, settings: Any, tmp_path: Path
 ) -> None:
     settings.UPLOAD_ROOT = tmp_path
     run = start_run(owner=owner, kind="search", title="S", first_step="search.generations", queue="light")

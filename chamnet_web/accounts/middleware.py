@@ -12,11 +12,10 @@ from django.urls import reverse
 
 from chamnet_web.accounts.audit import record
 from chamnet_web.accounts.models import Membership
-from chamnet_web.accounts.teams import memberships_of
+from chamnet_web.accounts.teams import SESSION_KEY, membership_of
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-SESSION_KEY = "team"
 # What everybody may change, whatever their role: it concerns their account alone.
 OWN_ACCOUNT = frozenset(
     {"sign-in", "second-factor", "sign-out", "sign-out-everywhere", "password-change", "account", "join",
@@ -84,6 +83,4 @@ class AuditMiddleware:
 def _membership(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
-    found = memberships_of(request.user)
-    chosen = request.session.get(SESSION_KEY)
-    return next((one for one in found if one.team_id == chosen), found[0] if found else None)
+    return membership_of(request.user, request.session.get(SESSION_KEY))

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chamnet_web.accounts import teams
 from chamnet_web.accounts.audit import words
 from chamnet_web.accounts.forms import InviteForm, JoinForm, RoleForm, TeamForm
-from chamnet_web.accounts.middleware import SESSION_KEY
 from chamnet_web.accounts.models import Invitation, Membership, Team, User
+from chamnet_web.accounts.teams import SESSION_KEY
 
 ENTRIES_A_PAGE = 30
 BACKEND = "django.contrib.auth.backends.ModelBackend"

@@ -12,9 +12,18 @@ class TeamError(ValueError):
     """Why a team cannot be changed so; the message is a sentence for a person."""
 
 
+SESSION_KEY = "team"
+
+
 def memberships_of(user: User) -> list[Membership]:
     """A person's memberships in active teams, the oldest first."""
     return list(user.memberships.filter(team__is_active=True).select_related("team"))
+
+
+def membership_of(user: User, chosen: int | None) -> Membership | None:
+    """In the team that was chosen, else in the oldest; None for somebody who belongs to none."""
+    found = memberships_of(user)
+    return next((one for one in found if one.team_id == chosen), found[0] if found else None)
 
 
 def join(*, invitation: Invitation, user: User) -> Membership:

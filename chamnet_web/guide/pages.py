@@ -5,9 +5,9 @@ from __future__ import annotations
 _TOPICS: dict[tuple[str, str], str] = {
     ("first-file", "the first steps"): "overview quickstart-run",
     ("devices", "devices"): "devices device device-new",
-    ("tables", "latency tables"): "table table-new table-compare table-spaces",
+    ("tables", "latency tables"): "tables table table-new table-compare table-spaces",
     ("formats", "files of tables"): "table-import",
-    ("energy", "energy and whole networks"): "cost cost-new",
+    ("energy", "energy and whole networks"): "costs cost cost-new",
     ("data-sets", "data sets"): "datasets dataset dataset-new",
     ("recipes", "recipes"): "recipes recipe recipe-new",
     ("predictors", "predictors"): "predictors predictor predictor-new predictor-import",
@@ -15,7 +15,9 @@ _TOPICS: dict[tuple[str, str], str] = {
     ("exploring", "reading candidates"): "candidate model-new",
     ("models", "models"): "models model model-try",
     ("studies", "studies"): "studies study study-new",
-    ("runs", "long work and notices"): "notices",
+    ("explorer", "exploring and comparing"): "explore comparison",
+    ("runs", "long work"): "runs",
+    ("notices", "notices"): "notices",
     ("teams", "accounts and teams"): "account team team-new password-change factor-new",
 }
 HELP_OF = {page: topic for topic, pages in _TOPICS.items() for page in pages.split()}

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
-    def owned_by(self, user: Any) -> DeviceQuerySet:
-        return self.filter(owner=user)
+    def owned_by(self, owner: Any) -> DeviceQuerySet:
+        return self.filter(owner=owner)
 
 
 class Device(models.Model):
@@ -38,7 +38,7 @@ class Device(models.Model):
         INT8 = "int8", "int8"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="devices")
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=16, choices=Kind.choices)
     engine = models.CharField(max_length=16, choices=Engine.choices)

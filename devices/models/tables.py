@@ -18,8 +18,8 @@ from devices.tables import Calibration, Measurement, OperatorTable
 
 
 class LatencyTableQuerySet(models.QuerySet["LatencyTable"]):
-    def owned_by(self, user: Any) -> LatencyTableQuerySet:
-        return self.filter(device__owner=user)
+    def owned_by(self, owner: Any) -> LatencyTableQuerySet:
+        return self.filter(device__owner=owner)
 
     def usable(self) -> LatencyTableQuerySet:
         return self.filter(run__status=Run.Status.SUCCEEDED)

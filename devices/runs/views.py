@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from devices.runs import services
 from devices.runs.forms import RunNoticeForm
 from devices.runs.models import Run
+from devices.runs.ownership import owner_of
 from devices.runs.queries import log_lines
 
 ACTIONS: dict[str, tuple[Callable[[Run], bool], str]] = {
@@ -77,5 +78,7 @@ def run_state(run: Run) -> dict[str, object]:
 
 
 def _run(request: HttpRequest, run_id: UUID) -> Run:
-    found: Run = get_object_or_404(Run.objects.owned_by(request.user).select_related("parent"), pk=run_id)
+    found: Run = get_object_or_404(
+        Run.objects.owned_by(owner_of(request)).select_related("parent"), pk=run_id
+    )
     return found

@@ -47,10 +47,10 @@ class DatasetForm(forms.Form):
         help_text="True of most photographs, not of digits or letters. Recipes then mirror images at random.",
     )
 
-    def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: Any, is_administrator: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.owner = owner
-        if not (owner.is_superuser and settings.DATASET_FOLDERS):
+        if not (is_administrator and settings.DATASET_FOLDERS):
             del self.fields["path"]
             self.fields["file"].required = not self.data.get("upload")
 

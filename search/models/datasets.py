@@ -19,7 +19,7 @@ class Upload(models.Model):
     """A file that a browser sends in pieces; what has arrived lies under its id."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="uploads")
     name = models.CharField(max_length=200)
     size = models.BigIntegerField(help_text="Bytes of the whole file.")
     received = models.BigIntegerField(default=0)
@@ -51,7 +51,7 @@ class ImageSet(models.Model):
         BUILT_IN = "built-in", "Built in"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="image_sets")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="image_sets")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="dataset")
     name = models.CharField(max_length=80)
     source = models.CharField(max_length=8, choices=Source.choices)

@@ -10,8 +10,8 @@ from devices.runs.models import Run
 
 
 class OwnedQuerySet(models.QuerySet[Any]):
-    def owned_by(self, user: Any) -> OwnedQuerySet:
-        return self.filter(owner=user)
+    def owned_by(self, owner: Any) -> OwnedQuerySet:
+        return self.filter(owner=owner)
 
     def usable(self) -> OwnedQuerySet:
         return self.filter(run__status=Run.Status.SUCCEEDED)

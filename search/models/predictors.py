@@ -55,7 +55,7 @@ class Sample(models.Model):
         SUCCEEDED = "succeeded", "Trained"
         FAILED = "failed", "Failed"
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="samples")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="samples")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="samples")
     dataset = models.CharField(max_length=80)
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="samples")
@@ -92,7 +92,7 @@ class Predictor(models.Model):
         REFITTED = "refitted", "Fitted anew"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="predictors")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="predictors")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="predictor")
     name = models.CharField(max_length=80)
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="predictors")
@@ -199,9 +199,7 @@ class CostPredictor(models.Model):
     UNITS: ClassVar[Mapping[str, str]] = {Quantity.ENERGY: "mJ", Quantity.LATENCY: "ms"}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cost_predictors"
-    )
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="cost_predictors")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="cost_predictor")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="cost_predictors")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="cost_predictors")

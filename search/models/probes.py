@@ -14,7 +14,7 @@ from search.models.predictors import Space, TrainingRecipe
 class Probe(models.Model):
     """A few timed steps of a typical network's training; what a whole sample would take follows from them."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="probes")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="probes")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="probe")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, related_name="+")
     dataset = models.CharField(max_length=80)

@@ -15,7 +15,7 @@ class PublishedSet(models.Model):
     """Published networks with their accuracies and latencies, from a file."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="published")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="published")
     name = models.CharField(max_length=80)
     points = models.JSONField(help_text="[label, accuracy from 0 to 1, latency in ms] of every network.")
     created_at = models.DateTimeField(default=timezone.now)

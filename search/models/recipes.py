@@ -13,7 +13,7 @@ from search.models.predictors import TrainingRecipe
 class OwnRecipe(models.Model):
     """What a person calls a recipe; the recipe itself goes by its content."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recipes")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="recipes")
     name = models.CharField(max_length=40)
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="names")
 

@@ -20,7 +20,7 @@ class Search(models.Model):
     """A constrained genetic search over one predictor and one table version."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="searches")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="searches")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="search")
     name = models.CharField(max_length=80)
     predictor = models.ForeignKey(Predictor, on_delete=models.PROTECT, related_name="searches")

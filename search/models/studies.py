@@ -21,7 +21,7 @@ class Study(models.Model):
     """Latency limits x {searched, scaled} x seeds, trained with one recipe on one data set."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="studies")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="studies")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="study")
     name = models.CharField(max_length=80)
     predictor = models.ForeignKey(Predictor, on_delete=models.PROTECT, related_name="studies")

@@ -23,12 +23,14 @@ class TrainedModel(models.Model):
     """A candidate, or a study's baseline, trained to the end: measured accuracy, measured latency, files."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="models")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="trained_models")
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="model")
-    candidate = models.ForeignKey(Candidate, null=True, on_delete=models.PROTECT, related_name="models")
-    baseline = models.ForeignKey(Baseline, null=True, on_delete=models.PROTECT, related_name="models")
-    study = models.ForeignKey(Study, null=True, on_delete=models.SET_NULL, related_name="models")
-    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="models")
+    candidate = models.ForeignKey(
+        Candidate, null=True, on_delete=models.PROTECT, related_name="trained_models"
+    )
+    baseline = models.ForeignKey(Baseline, null=True, on_delete=models.PROTECT, related_name="trained_models")
+    study = models.ForeignKey(Study, null=True, on_delete=models.SET_NULL, related_name="trained_models")
+    recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="trained_models")
     seed = models.PositiveIntegerField()
     checkpoint = models.FileField(upload_to="checkpoints/", null=True)
     validation_accuracy = models.FloatField(null=True)

@@ -73,7 +73,7 @@ def begin_again(writer: RunWriter) -> None:
     What the study began and did not end well is tried again by then.
     """
     study: Study = writer.run.study
-    lost = [] if study.models.exists() else list(study.baselines.exclude(reason=""))
+    lost = [] if study.trained_models.exists() else list(study.baselines.exclude(reason=""))
     for baseline in lost:
         baseline.reason = ""
         baseline.save(update_fields=["reason"])
@@ -98,11 +98,11 @@ def go_on(writer: RunWriter, study: Study) -> None:
     if not all(_ended_well(writer, run) for run in searches) or trials:
         _progress(writer, study)
         return
-    if not study.models.exists():
+    if not study.trained_models.exists():
         _begin_models(writer, study)
         return
     _progress(writer, study)
-    models = list(study.models.select_related("run"))
+    models = list(study.trained_models.select_related("run"))
     if all(model.run.is_final for model in models):
         _finish(writer, study, models)
 
@@ -269,7 +269,7 @@ def _begin_models(writer: RunWriter, study: Study) -> None:
 def _progress(writer: RunWriter, study: Study) -> None:
     done = study.baselines.exclude(accuracy=None, reason="").count()
     done += study.entries.filter(search__run__status=Run.Status.SUCCEEDED).count()
-    done += study.models.filter(run__status__in=Run.FINAL).count()
+    done += study.trained_models.filter(run__status__in=Run.FINAL).count()
     writer.progress(done=done)
 
 

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from devices.runs.ownership import owner_of
 from search.candidates import Explored, asked, in_order
 from search.models import Candidate
 
@@ -59,7 +60,7 @@ def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "exp
     ]
     here = {line["candidate"].pk for line in lines}
     elsewhere = [pk for pk in view.picked if pk not in here]
-    others = Candidate.objects.filter(pk__in=elsewhere, search__owner=request.user.pk)
+    others = Candidate.objects.filter(pk__in=elsewhere, search__owner=owner_of(request).pk)
     return {
         "page": page,
         "lines": lines,

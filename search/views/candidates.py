@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from devices.queries import looked_up
+from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import in_batches
 from search.models import Candidate, Search
@@ -133,7 +134,7 @@ def _described(search: Search, *more: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _owned(request: HttpRequest) -> Any:
-    return Search.objects.owned_by(request.user)
+    return Search.objects.owned_by(owner_of(request))
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.comparison import FEWEST, MOST, Row, as_json, candidates_of, compared
 from search.models import Candidate
@@ -19,11 +20,11 @@ from search.views.candidates import drawn_blocks
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
-    found = candidates_of(request.user, asked[:MOST])
+    found = candidates_of(owner_of(request), asked[:MOST])
     if problem := _problem(asked, found):
         missing = len(found) < min(len(asked), MOST)
         return render(request, "search/compare.html", {"problem": problem}, status=404 if missing else 200)
-    comparison = compared(request.user, found)
+    comparison = compared(owner_of(request), found)
     rows = _wanted(request, comparison.rows)
     names = [f"{one.search.name}, candidate {one.rank}" for one in found]
     networks = zip(found, names, drawn_blocks(found), comparison.layers_us, strict=True)
@@ -51,10 +52,10 @@ def compare(request: HttpRequest) -> HttpResponse:
 def comparison_file(request: HttpRequest, ending: str) -> HttpResponse:
     """The same comparison as CSV (a line a quantity, a column a candidate) or JSON."""
     asked = _asked(request)
-    found = candidates_of(request.user, asked[:MOST])
+    found = candidates_of(owner_of(request), asked[:MOST])
     if ending not in ("csv", "json") or _problem(asked, found):
         raise Http404("There is no such comparison.")
-    rows = _wanted(request, compared(request.user, found).rows)
+    rows = _wanted(request, compared(owner_of(request), found).rows)
     response: HttpResponse = (
         JsonResponse(finite(as_json(found, rows))) if ending == "json" else _csv(found, rows)
     )

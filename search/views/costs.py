@@ -16,6 +16,7 @@ from devices.exports import Export, export_asked
 from devices.listing import list_response
 from devices.models import Device
 from devices.networks import meters_of
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from search.forms.devices import CostImportForm, CostMeasureForm
 from search.lists import costs
@@ -27,29 +28,29 @@ from search.views.settings import beginning
 
 @require_GET
 def cost_list(request: HttpRequest) -> HttpResponseBase:
-    return list_response(request, costs(request.user), cost_rows(request.user), "search/costs.html")
+    return list_response(request, costs(owner_of(request)), cost_rows(owner_of(request)), "search/costs.html")
 
 
 @require_http_methods(["GET", "POST"])
 def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """Two ways to a predictor: networks measured now, or a file of what was measured elsewhere."""
-    device = get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    device = get_object_or_404(Device.objects.owned_by(owner_of(request)), pk=device_id)
     quantity = {"quantity": request.GET.get("quantity", CostPredictor.Quantity.ENERGY)}
     start = beginning(request, "cost", quantity)
     imports = "budget" not in request.POST
-    measure = CostMeasureForm(None if imports else start.data, initial=start.initial, owner=request.user)
+    measure = CostMeasureForm(None if imports else start.data, initial=start.initial, owner=owner_of(request))
     form = CostImportForm(
         start.data if imports else None,
         request.FILES or None if start.data else None,
         initial=quantity,
         auto_id="import_%s",
-        owner=request.user,
+        owner=owner_of(request),
     )
     if form.is_bound and form.is_valid():
-        return redirect(import_costs(owner=request.user, device=device, **form.cleaned_data))
+        return redirect(import_costs(owner=owner_of(request), device=device, **form.cleaned_data))
     if measure.is_bound and measure.is_valid():
         try:
-            return redirect(measure_costs(owner=request.user, device=device, **measure.cleaned_data))
+            return redirect(measure_costs(owner=owner_of(request), device=device, **measure.cleaned_data))
         except ValueError as error:
             measure.add_error(None, str(error))
     context = {
@@ -65,7 +66,7 @@ def cost_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
 
 @require_GET
 def cost_page(request: HttpRequest, cost_id: UUID) -> HttpResponseBase:
-    rows = CostPredictor.objects.owned_by(request.user).select_related(
+    rows = CostPredictor.objects.owned_by(owner_of(request)).select_related(
         "run", "device", "space", "table__device"
     )
     cost = get_object_or_404(rows, pk=cost_id)

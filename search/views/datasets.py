@@ -20,6 +20,7 @@ from PIL import Image
 
 from devices.exports import export_asked, of_records
 from devices.listing import list_response
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from search.forms.datasets import DatasetForm
 from search.lists import DATASETS
@@ -37,13 +38,13 @@ GAP = 2
 @require_GET
 def dataset_list(request: HttpRequest) -> HttpResponseBase:
     """The sets of one's own as a list, and the few that everyone has."""
-    rows = ImageSet.objects.owned_by(request.user).filter(source=ImageSet.Source.BUILT_IN)
+    rows = ImageSet.objects.owned_by(owner_of(request)).filter(source=ImageSet.Source.BUILT_IN)
     looked_at = {row.origin: row for row in rows.defer("facts", "report")}
     built_in = [
         (known, datasets.is_available(known.name), looked_at.get(known.name), datasets.missing(known.name))
         for known in datasets.DATASETS.values()
     ]
-    own = own_dataset_rows(request.user)
+    own = own_dataset_rows(owner_of(request))
     return list_response(request, DATASETS, own, "search/datasets.html", built_in=built_in)
 
 
@@ -51,13 +52,19 @@ def dataset_list(request: HttpRequest) -> HttpResponseBase:
 def dataset_new(request: HttpRequest) -> HttpResponse:
     start = beginning(request, "dataset")
     files = request.FILES or None if start.data else None
-    form = DatasetForm(start.data, files, initial=start.initial, owner=request.user)
+    form = DatasetForm(
+        start.data,
+        files,
+        initial=start.initial,
+        owner=owner_of(request),
+        is_administrator=getattr(request.user, "is_superuser", False),
+    )
     if request.method == "POST" and form.is_valid():
-        return redirect(services.start_import(owner=request.user, **form.cleaned_data))
+        return redirect(services.start_import(owner=owner_of(request), **form.cleaned_data))
     context = {
         "form": form,
         "start": start,
-        "uploads": Upload.objects.owned_by(request.user).filter(image_set=None),
+        "uploads": Upload.objects.owned_by(owner_of(request)).filter(image_set=None),
         "limits": services.limits(),
         "state": {"chunk": CHUNK, "uploads": reverse("uploads")},
     }
@@ -69,7 +76,7 @@ def dataset_inspect(request: HttpRequest, name: str) -> HttpResponse:
     """Begins to look at a built-in set, or leads to where that was done."""
     if name not in datasets.DATASETS or not datasets.is_available(name):
         raise Http404("There is no such data set here.")
-    return redirect(services.inspect_built_in(request.user, name))
+    return redirect(services.inspect_built_in(owner_of(request), name))
 
 
 @require_GET
@@ -145,9 +152,11 @@ def uploads(request: HttpRequest) -> JsonResponse:
         name, size = str(asked["name"]).replace("\0", ""), int(asked["size"])
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"problem": "Name and size of the file are missing."}, status=422)
-    same = Upload.objects.owned_by(request.user).filter(image_set=None, name=name[:200], size=size).first()
+    same = (
+        Upload.objects.owned_by(owner_of(request)).filter(image_set=None, name=name[:200], size=size).first()
+    )
     try:
-        upload = same or services.begin_upload(request.user, name, size)
+        upload = same or services.begin_upload(owner_of(request), name, size)
     except UploadError as error:
         return JsonResponse({"problem": str(error)}, status=422)
     return JsonResponse(_state(upload), status=200 if same else 201)
@@ -157,7 +166,7 @@ def uploads(request: HttpRequest) -> JsonResponse:
 def upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """How far an upload is; the next piece of it, from the byte `offset`; or its end."""
     row: Upload = get_object_or_404(
-        Upload.objects.owned_by(request.user).filter(image_set=None), pk=upload_id
+        Upload.objects.owned_by(owner_of(request)).filter(image_set=None), pk=upload_id
     )
     if request.method == "DELETE":
         services.drop_upload(row)
@@ -175,7 +184,7 @@ def upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
 @require_POST
 def upload_drop(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """Forgets an unfinished upload, from a form."""
-    row = get_object_or_404(Upload.objects.owned_by(request.user).filter(image_set=None), pk=upload_id)
+    row = get_object_or_404(Upload.objects.owned_by(owner_of(request)).filter(image_set=None), pk=upload_id)
     services.drop_upload(row)
     messages.success(request, f"The unfinished upload of {row.name} is removed.")
     return redirect("dataset-new")
@@ -223,6 +232,6 @@ def _state(row: Upload) -> dict[str, Any]:
 
 def _dataset(request: HttpRequest, dataset_id: UUID) -> ImageSet:
     row: ImageSet = get_object_or_404(
-        ImageSet.objects.owned_by(request.user).select_related("run", "upload"), pk=dataset_id
+        ImageSet.objects.owned_by(owner_of(request)).select_related("run", "upload"), pk=dataset_id
     )
     return row

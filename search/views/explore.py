@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import Axis, axes_of, explored, thinned, varied
 from search.columns import KEEPS, MOST, ON_FRONT, packed
@@ -70,7 +71,7 @@ def _view(request: HttpRequest) -> Asked:
     wanted = _ids(request, "search", SEARCHES)
     if not wanted:
         wanted = list(_finished(request).values_list("pk", flat=True)[:1])
-    searches = explored(request.user, wanted)
+    searches = explored(owner_of(request), wanted)
     ranges = {}
     for axis in axes_of(searches):
         low, high = (_number(request.GET.get(f"{end}.{axis.name}", "")) for end in ("from", "to"))
@@ -87,7 +88,7 @@ def _view(request: HttpRequest) -> Asked:
 
 def _finished(request: HttpRequest) -> QuerySet[Search]:
     """Searches to look into, the newest first, without what they carry along."""
-    return Search.objects.owned_by(request.user).usable().defer("state", "front")
+    return Search.objects.owned_by(owner_of(request)).usable().defer("state", "front")
 
 
 def _ids(request: HttpRequest, name: str, most: int) -> list[UUID]:

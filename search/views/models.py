@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from devices.exports import Export, export_asked, of_records
 from devices.listing import list_response
 from devices.models import LatencyTable
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import LicenceForm
@@ -40,7 +41,9 @@ FILE_COLUMNS = (
 
 @require_GET
 def model_list(request: HttpRequest) -> HttpResponseBase:
-    return list_response(request, models(request.user), model_rows(request.user), "search/models.html")
+    return list_response(
+        request, models(owner_of(request)), model_rows(owner_of(request)), "search/models.html"
+    )
 
 
 @require_GET
@@ -77,7 +80,7 @@ def _page(request: HttpRequest, model: TrainedModel, status: int = 200, **tried:
         "comparison": comparison(model),
         "files": model.files.all(),
         "timings": model.timings.select_related("device", "run"),
-        "devices": timeable_devices(model, request.user) if model.preprocessing else [],
+        "devices": timeable_devices(model, owner_of(request)) if model.preprocessing else [],
         "classes": class_results(model) if model.results else [],
         "licence_form": LicenceForm(initial={"licence": model.licence}),
         "state": finite(
@@ -143,7 +146,7 @@ def model_timing(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """Begins to time the model on a device."""
     model = _model(request, model_id)
     chosen = request.POST.get("device", "")
-    device = next((one for one in timeable_devices(model, request.user) if str(one.pk) == chosen), None)
+    device = next((one for one in timeable_devices(model, owner_of(request)) if str(one.pk) == chosen), None)
     if device is None or not model.is_verified or model.preprocessing is None:
         raise Http404("This device runs none of the model's files.")
     start_timing(model, device)
@@ -226,7 +229,7 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
 
 
 def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:
-    rows = TrainedModel.objects.owned_by(request.user).select_related(
+    rows = TrainedModel.objects.owned_by(owner_of(request)).select_related(
         "run",
         "recipe",
         "candidate__search__predictor__space",

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from devices.listing import list_response
 from devices.runs.models import Run
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from search import overview as first_page
 from search.lists import kind_label, runs
@@ -25,7 +26,7 @@ from search.services.quickstart import stage_runs, start_quickstart
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """What runs, what failed, what ended, what there is, and what to do next."""
-    owner = request.user
+    owner = owner_of(request)
     active, failed = first_page.active_runs(owner), first_page.failures(owner)
     there = first_page.counts(owner)
     context = {
@@ -46,8 +47,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def quickstart_new(request: HttpRequest) -> HttpResponse:
-    running = Run.objects.owned_by(request.user).filter(kind="quickstart").unfinished().first()
-    return redirect("run", run_id=running.pk if running else start_quickstart(owner=request.user).run_id)
+    running = Run.objects.owned_by(owner_of(request)).filter(kind="quickstart").unfinished().first()
+    return redirect("run", run_id=running.pk if running else start_quickstart(owner=owner_of(request)).run_id)
 
 
 @require_GET
@@ -55,7 +56,7 @@ def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     quickstart = get_object_or_404(
         QuickStart.objects.select_related("run", "table__run", "predictor__run", "search__run", "model__run"),
         run_id=run_id,
-        run__owner=request.user,
+        run__owner=owner_of(request),
     )
     stages: list[dict[str, Any]] = [
         {
@@ -84,8 +85,8 @@ def quickstart_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @require_GET
 def run_list(request: HttpRequest) -> HttpResponseBase:
     """Every long job there was."""
-    rows = Run.objects.owned_by(request.user)
-    return list_response(request, runs(request.user), rows, "runs.html", prepare=_with_kinds)
+    rows = Run.objects.owned_by(owner_of(request))
+    return list_response(request, runs(owner_of(request)), rows, "runs.html", prepare=_with_kinds)
 
 
 def _with_kinds(rows: Sequence[Any]) -> None:
@@ -96,7 +97,7 @@ def _with_kinds(rows: Sequence[Any]) -> None:
 @require_GET
 def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Leads to the page of whatever the run works on."""
-    run = get_object_or_404(Run.objects.owned_by(request.user), pk=run_id)
+    run = get_object_or_404(Run.objects.owned_by(owner_of(request)), pk=run_id)
     if run.kind == "quickstart":
         return redirect("quickstart-run", run_id=run.pk)
     try:

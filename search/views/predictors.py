@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from devices.exports import Export, export, export_asked, of_records
 from devices.listing import ROWS_AT_ONCE, Listed, list_response
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
 from search.lists import SAMPLES, predictors
@@ -41,8 +42,8 @@ def predictor_list(request: HttpRequest) -> HttpResponseBase:
     """Predictors, each with why it is stale, if it is."""
     return list_response(
         request,
-        predictors(request.user),
-        predictor_rows(request.user),
+        predictors(owner_of(request)),
+        predictor_rows(owner_of(request)),
         "search/predictors.html",
         prepare=_with_staleness,
     )
@@ -57,9 +58,9 @@ def _with_staleness(rows: Sequence[Any]) -> None:
 @require_http_methods(["GET", "POST"])
 def predictor_new(request: HttpRequest) -> HttpResponse:
     start = beginning(request, "predictor", _continued(request))
-    form = PredictorForm(start.data, initial=start.initial, owner=request.user)
+    form = PredictorForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(start_predictor(owner=request.user, **form.cleaned_data))
+        return redirect(start_predictor(owner=owner_of(request), **form.cleaned_data))
     context = {
         "form": form,
         "start": start,
@@ -74,9 +75,9 @@ def predictor_estimate(request: HttpRequest) -> HttpResponse:
     """What a build would take: what is known of it, or by POST the beginning of a few timed steps."""
     asked = request.POST if request.method == "POST" else request.GET
     try:
-        known = dataset_of(request.user, asked.get("dataset", ""))
+        known = dataset_of(owner_of(request), asked.get("dataset", ""))
         space = space_for(asked.get("space", ""), known)
-        chosen = (request.user, space, known.name, asked.get("recipe", ""))
+        chosen = (owner_of(request), space, known.name, asked.get("recipe", ""))
         probe = start_probe(*chosen) if request.method == "POST" else find_probe(*chosen)
     except (ValueError, KeyError):
         return JsonResponse({"problem": "Choose a space, a data set and a recipe first."})
@@ -91,9 +92,9 @@ def predictor_estimate(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def predictor_import(request: HttpRequest) -> HttpResponse:
     """The form for architectures that were trained elsewhere."""
-    form = PredictorImportForm(request.POST or None, request.FILES or None, owner=request.user)
+    form = PredictorImportForm(request.POST or None, request.FILES or None, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(import_predictor(owner=request.user, **form.cleaned_data))
+        return redirect(import_predictor(owner=owner_of(request), **form.cleaned_data))
     context = {"form": form}
     return render(request, "search/predictor_import.html", context, status=422 if form.errors else 200)
 
@@ -102,7 +103,7 @@ def predictor_import(request: HttpRequest) -> HttpResponse:
 def predictor_refit(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     """Fits the next version to all samples there are, and leads to it."""
     predictor = _predictor(request, predictor_id)
-    names = set(Predictor.objects.owned_by(request.user).values_list("name", flat=True))
+    names = set(Predictor.objects.owned_by(owner_of(request)).values_list("name", flat=True))
     version = next(n for n in range(2, len(names) + 3) if f"{predictor.name[:70]} ({n})" not in names)
     try:
         return redirect(refit_predictor(predictor, f"{predictor.name[:70]} ({version})"))
@@ -143,16 +144,18 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase
             "given": given,
             "genes": predictor.genes or [],
             "reliability": quality.get("reliability", []),
-            "curves": [
-                {"index": proposal.index, "losses": proposal.sample.losses}
-                for proposal in listed.page
-                if proposal.sample.losses
-            ],
+            "curves": _curves(listed),
         }
         | samples_state(predictor, given=given)
         | quality_state(predictor),
     }
     return render(request, "search/predictor.html", context)
+
+
+def _curves(listed: Listed) -> list[dict[str, Any]]:
+    """Losses by epoch of the samples on the page."""
+    rows: list[Any] = list(listed.page)
+    return [{"index": row.index, "losses": row.sample.losses} for row in rows if row.sample.losses]
 
 
 def _files_of(predictor: Predictor, listed: Listed) -> dict[str, Export]:
@@ -219,6 +222,6 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
 
 
 def _predictor(request: HttpRequest, predictor_id: UUID) -> Predictor:
-    rows = Predictor.objects.owned_by(request.user).select_related("run", "space", "recipe", "source")
+    rows = Predictor.objects.owned_by(owner_of(request)).select_related("run", "space", "recipe", "source")
     predictor: Predictor = get_object_or_404(rows, pk=predictor_id)
     return predictor

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from devices.exports import Export, export_asked
 from devices.listing import list_response
+from devices.runs.ownership import owner_of
 from search.forms.recipes import RecipeForm
 from search.lists import RECIPES
 from search.models import OwnRecipe, Predictor, TrainedModel, TrainingRecipe
@@ -26,7 +27,7 @@ MOST_POINTS = 600
 @require_GET
 def recipe_list(request: HttpRequest) -> HttpResponseBase:
     presets = [(name, recipe, PRESET_NOTES[name]) for name, recipe in PRESETS.items()]
-    rows = own_recipe_rows(request.user)
+    rows = own_recipe_rows(owner_of(request))
     return list_response(request, RECIPES, rows, "search/recipes.html", presets=presets)
 
 
@@ -36,8 +37,8 @@ def recipe_page(request: HttpRequest, recipe_id: str) -> HttpResponseBase:
     settings = Export(f"recipe-{recipe.id}", ("setting", "value"), lambda: recipe.to_json().items())
     if (file := export_asked(request, lambda: {"settings": settings})) is not None:
         return file
-    predictors = Predictor.objects.owned_by(request.user).filter(recipe=recipe.id)
-    models = TrainedModel.objects.owned_by(request.user).filter(recipe=recipe.id)
+    predictors = Predictor.objects.owned_by(owner_of(request)).filter(recipe=recipe.id)
+    models = TrainedModel.objects.owned_by(owner_of(request)).filter(recipe=recipe.id)
     steps = max(1, min(POINTS_PER_EPOCH, MOST_POINTS // recipe.epochs))
     values = recipe.to_json()
     context = {
@@ -60,14 +61,16 @@ def recipe_page(request: HttpRequest, recipe_id: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def recipe_new(request: HttpRequest) -> HttpResponse:
-    form = RecipeForm(request.POST or None, initial=_start(request), owner=request.user)
+    form = RecipeForm(request.POST or None, initial=_start(request), owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(name_recipe(request.user, form.cleaned_data["name"], form.cleaned_data["recipe"]))
+        return redirect(
+            name_recipe(owner_of(request), form.cleaned_data["name"], form.cleaned_data["recipe"])
+        )
     return render(request, "search/recipe_form.html", {"form": form}, status=422 if form.errors else 200)
 
 
 def _own(request: HttpRequest) -> Any:
-    return OwnRecipe.objects.owned_by(request.user).select_related("recipe")
+    return OwnRecipe.objects.owned_by(owner_of(request)).select_related("recipe")
 
 
 def _known(request: HttpRequest, recipe_id: str) -> tuple[str, str, Recipe]:
@@ -79,8 +82,8 @@ def _known(request: HttpRequest, recipe_id: str) -> tuple[str, str, Recipe]:
     if own is not None:
         return own.name, "A recipe of your own.", own.recipe.load()
     row = get_object_or_404(TrainingRecipe, pk=recipe_id)
-    user: Any = request.user
-    used = (row.predictors, row.models, row.studies)
+    user: Any = owner_of(request)
+    used = (row.predictors, row.trained_models, row.studies)
     if not any(rows.filter(owner=user).exists() for rows in used):
         raise Http404
     try:

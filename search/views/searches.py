@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.listing import list_response
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.candidates import Explored, thinned
@@ -38,29 +39,31 @@ DRAWN = 800  # candidates on the chart of a search; its table and its files have
 
 @require_GET
 def search_list(request: HttpRequest) -> HttpResponseBase:
-    return list_response(request, searches(request.user), search_rows(request.user), "search/searches.html")
+    return list_response(
+        request, searches(owner_of(request)), search_rows(owner_of(request)), "search/searches.html"
+    )
 
 
 @require_http_methods(["GET", "POST"])
 def search_new(request: HttpRequest) -> HttpResponse:
     start = beginning(request, "search")
-    form = SearchForm(start.data, initial=start.initial, owner=request.user)
+    form = SearchForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(start_searches(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "start": start, "ranges": search_ranges(request.user)}
+        return redirect(start_searches(owner=owner_of(request), **form.cleaned_data))
+    context = {"form": form, "start": start, "ranges": search_ranges(owner_of(request))}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
 def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
-    return _search_page(request, _search(request, search_id), PublishedForm(owner=request.user))
+    return _search_page(request, _search(request, search_id), PublishedForm(owner=owner_of(request)))
 
 
 @require_POST
 def search_published(request: HttpRequest, search_id: UUID) -> HttpResponse:
     """Takes in a file of published networks and shows them on the search's chart."""
     search = _search(request, search_id)
-    form = PublishedForm(request.POST, request.FILES, owner=request.user)
+    form = PublishedForm(request.POST, request.FILES, owner=owner_of(request))
     if not form.is_valid():
         return _search_page(request, search, form, status=422)
     networks = form.cleaned_data["networks"]
@@ -78,7 +81,7 @@ def _overlaid(request: HttpRequest) -> PublishedSet | None:
         wanted = UUID(request.GET.get("with", ""))
     except ValueError:
         return None
-    return PublishedSet.objects.owned_by(request.user).filter(pk=wanted).first()
+    return PublishedSet.objects.owned_by(owner_of(request)).filter(pk=wanted).first()
 
 
 def _search_page(
@@ -99,7 +102,7 @@ def _search_page(
         "newer_table": newer_table(search.table) if search.table else None,
         "predictor_stale": stale_predictors([search.predictor]).get(search.predictor_id, []),
         "published_form": form,
-        "published": PublishedSet.objects.owned_by(request.user),
+        "published": PublishedSet.objects.owned_by(owner_of(request)),
         "overlaid": overlaid,
         "state": finite(
             {
@@ -190,7 +193,7 @@ def front_state(search: Search) -> dict[str, Any] | None:
 @require_GET
 def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     start = beginning(request, "model", {})
-    form = ModelForm(initial=start.initial, owner=request.user)
+    form = ModelForm(initial=start.initial, owner=owner_of(request))
     return _candidate_page(request, _candidate(request, candidate_id), form, start=start)
 
 
@@ -199,10 +202,10 @@ def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     """Begins the final training of a candidate."""
     candidate = _candidate(request, candidate_id)
     start = beginning(request, "model", {})
-    form = ModelForm(start.data, initial=start.initial, owner=request.user)
+    form = ModelForm(start.data, initial=start.initial, owner=owner_of(request))
     if not form.is_valid():
         return _candidate_page(request, candidate, form, status=422 if form.is_bound else 200, start=start)
-    return redirect(start_model(owner=request.user, network=candidate, **form.cleaned_data))
+    return redirect(start_model(owner=owner_of(request), network=candidate, **form.cleaned_data))
 
 
 def drawn_state(candidate: Candidate) -> list[Any]:
@@ -243,7 +246,7 @@ def _candidate_page(
         "layers": layers,
         "train_form": form,
         "start": start,
-        "models": candidate.models.select_related("run", "recipe"),
+        "models": candidate.trained_models.select_related("run", "recipe"),
         "state": finite(
             {
                 "layers": layers,
@@ -255,7 +258,7 @@ def _candidate_page(
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:
-    rows = Search.objects.owned_by(request.user).select_related(
+    rows = Search.objects.owned_by(owner_of(request)).select_related(
         "run", "predictor__space", "predictor__run", "predictor__recipe", "table__device"
     )
     search: Search = get_object_or_404(rows, pk=search_id)
@@ -263,7 +266,7 @@ def _search(request: HttpRequest, search_id: UUID) -> Search:
 
 
 def _candidate(request: HttpRequest, candidate_id: UUID) -> Candidate:
-    owner: Any = request.user
+    owner: Any = owner_of(request)
     rows = Candidate.objects.filter(search__owner=owner)
     return get_object_or_404(
         rows.select_related(

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from devices.runs.ownership import owner_of
 from search.forms.reuse import REUSABLE, Reusable, free_name
 from search.forms.settings_files import (
     MOST_BYTES,
@@ -79,9 +80,9 @@ def _from_file(request: HttpRequest, kind: str, reusable: Reusable, given: dict[
 
 
 def _filled(request: HttpRequest, reusable: Reusable, settings: dict[str, Any]) -> Filled:
-    filled = fill(reusable.form(owner=request.user), settings, reusable.formset)
+    filled = fill(reusable.form(owner=owner_of(request)), settings, reusable.formset)
     if name := filled.initial.get("name"):
-        owned = reusable.rows().model.objects.filter(owner=request.user)
+        owned = reusable.rows().model.objects.filter(owner=owner_of(request))
         filled.initial["name"] = free_name(owned, str(name))
     return filled
 
@@ -93,4 +94,4 @@ def _row(request: HttpRequest, kind: str, row_id: str) -> Any:
         found = UUID(row_id)
     except ValueError:
         raise Http404("There is no such thing.") from None
-    return get_object_or_404(REUSABLE[kind].rows().owned_by(request.user), pk=found)
+    return get_object_or_404(REUSABLE[kind].rows().owned_by(owner_of(request)), pk=found)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from devices.exports import Export, export, export_asked, of_records
 from devices.listing import list_response
+from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.studies import StudyForm
@@ -35,16 +36,18 @@ BASELINE_COLUMNS = (
 
 @require_GET
 def study_list(request: HttpRequest) -> HttpResponseBase:
-    return list_response(request, studies(request.user), study_rows(request.user), "search/studies.html")
+    return list_response(
+        request, studies(owner_of(request)), study_rows(owner_of(request)), "search/studies.html"
+    )
 
 
 @require_http_methods(["GET", "POST"])
 def study_new(request: HttpRequest) -> HttpResponse:
     start = beginning(request, "study")
-    form = StudyForm(start.data, initial=start.initial, owner=request.user)
+    form = StudyForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(start_study(owner=request.user, **form.cleaned_data))
-    context = {"form": form, "start": start, "ranges": search_ranges(request.user)}
+        return redirect(start_study(owner=owner_of(request), **form.cleaned_data))
+    context = {"form": form, "start": start, "ranges": search_ranges(owner_of(request))}
     return render(request, "search/study_form.html", context, status=422 if form.errors else 200)
 
 
@@ -112,7 +115,7 @@ def _trainings(study: Study) -> Export:
 
 def _entries(study: Study) -> list[tuple[StudyEntry, list[Any]]]:
     """Every entry with the trainings of its network, in the order of their seeds. Two queries."""
-    models = list(study.models.select_related("run").order_by("seed"))
+    models = list(study.trained_models.select_related("run").order_by("seed"))
     found = []
     for entry in study.entries.select_related("search", "candidate__search", "baseline"):
         mine = [
@@ -169,7 +172,7 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _study(request: HttpRequest, study_id: UUID) -> Study:
-    rows = Study.objects.owned_by(request.user).select_related(
+    rows = Study.objects.owned_by(owner_of(request)).select_related(
         "run", "predictor__space", "recipe", "asked_table__device", "table__device"
     )
     study: Study = get_object_or_404(rows, pk=study_id)

@@ -16,6 +16,7 @@ from devices.agents import agent_program
 from devices.freshness import BULKY, freshness_of
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
+from devices.runs.ownership import owner_of
 from devices.views import NEW_TOKEN
 from search.forms.devices import TableForm
 from search.queries import cost_rows
@@ -29,7 +30,7 @@ MOST_VERSIONS = 10
 @require_GET
 def device_page(request: HttpRequest, device_id: UUID) -> HttpResponse:
     start = beginning(request, "table", {})
-    form = TableForm(initial=start.initial, owner=request.user)
+    form = TableForm(initial=start.initial, owner=owner_of(request))
     return _device_page(request, _device(request, device_id), form, start=start)
 
 
@@ -38,7 +39,7 @@ def table_new(request: HttpRequest, device_id: UUID) -> HttpResponse:
     """Begins the next version of a device's table."""
     device = _device(request, device_id)
     start = beginning(request, "table", {})
-    form = TableForm(start.data, initial=start.initial, owner=request.user)
+    form = TableForm(start.data, initial=start.initial, owner=owner_of(request))
     if not form.is_valid():
         return _device_page(request, device, form, status=422 if form.is_bound else 200, start=start)
     try:
@@ -56,7 +57,7 @@ def table_spaces(request: HttpRequest, table_id: UUID) -> HttpResponse:
     context = {
         "object": table,
         "table": table,
-        "covered": coverage_of(table, measurable_spaces(request.user)),
+        "covered": coverage_of(table, measurable_spaces(owner_of(request))),
     }
     return render(request, "search/table_spaces.html", context)
 
@@ -65,7 +66,10 @@ def table_spaces(request: HttpRequest, table_id: UUID) -> HttpResponse:
 def table_complete(request: HttpRequest, table_id: UUID) -> HttpResponse:
     """Begins a version that also has what the table lacks of a space."""
     table = _table(request, table_id)
-    known, way = measurable_spaces(request.user).get(request.POST.get("space", "")), request.POST.get("way")
+    known, way = (
+        measurable_spaces(owner_of(request)).get(request.POST.get("space", "")),
+        request.POST.get("way"),
+    )
     if known is None or way not in ("measure", "interpolate"):
         raise Http404("There is no such space, or no such way.")
     try:
@@ -77,12 +81,12 @@ def table_complete(request: HttpRequest, table_id: UUID) -> HttpResponse:
 
 
 def _table(request: HttpRequest, table_id: UUID) -> LatencyTable:
-    rows = LatencyTable.objects.owned_by(request.user).usable().select_related("device", "basis")
+    rows = LatencyTable.objects.owned_by(owner_of(request)).usable().select_related("device", "basis")
     return get_object_or_404(rows, pk=table_id)
 
 
 def _device(request: HttpRequest, device_id: UUID) -> Device:
-    return get_object_or_404(Device.objects.owned_by(request.user), pk=device_id)
+    return get_object_or_404(Device.objects.owned_by(owner_of(request)), pk=device_id)
 
 
 def _agent_command(request: HttpRequest, token: str) -> str:

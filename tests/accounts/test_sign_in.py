@@ -25,15 +25,15 @@ def code_of(user: User, ahead: int = 0) -> str:
 
 
 @pytest.fixture
-def codes(signed_in: Client, owner: User) -> list[str]:
+def codes(signed_in: Client, ada: User) -> list[str]:
     """Ada's recovery codes, after she turned the second factor on."""
     page = signed_in.get(reverse("factor-new")).content.decode()
     assert "data:image/svg" in page
-    answer = signed_in.post(reverse("factor-new"), {"code": code_of(owner)}).content.decode()
+    answer = signed_in.post(reverse("factor-new"), {"code": code_of(ada)}).content.decode()
     return re.findall(r"\b[0-9a-f]{10}\b", answer.partition("<pre")[2].partition("</pre>")[0])
 
 
-def test_wrong_passwords_are_heard_five_times(client: Client, owner: User) -> None:
+def test_wrong_passwords_are_heard_five_times(client: Client, ada: User) -> None:
     wrong = RIGHT | {"password": "guess"}
     answers = [client.post(reverse("sign-in"), wrong).status_code for _ in range(5)]
     assert answers == [200, 200, 200, 200, 429]
@@ -43,19 +43,19 @@ def test_wrong_passwords_are_heard_five_times(client: Client, owner: User) -> No
     assert client.get("/").status_code == 302
 
 
-def test_an_account_without_second_factor_needs_the_password_alone(client: Client, owner: User) -> None:
+def test_an_account_without_second_factor_needs_the_password_alone(client: Client, ada: User) -> None:
     assert client.post(reverse("sign-in"), RIGHT).headers["Location"] == "/"
     assert client.get("/").status_code == 200
 
 
-def test_a_wrong_code_turns_nothing_on(signed_in: Client, owner: User) -> None:
+def test_a_wrong_code_turns_nothing_on(signed_in: Client, ada: User) -> None:
     signed_in.get(reverse("factor-new"))
-    wrong = f"{(int(code_of(owner)) + 1) % 10**6:06d}"
+    wrong = f"{(int(code_of(ada)) + 1) % 10**6:06d}"
     assert signed_in.post(reverse("factor-new"), {"code": wrong}).status_code == 422
-    assert not TOTPDevice.objects.filter(user=owner, confirmed=True).exists()
+    assert not TOTPDevice.objects.filter(user=ada, confirmed=True).exists()
 
 
-def test_the_password_alone_opens_nothing(owner: User, codes: list[str]) -> None:
+def test_the_password_alone_opens_nothing(ada: User, codes: list[str]) -> None:
     browser = Client()
     answer = browser.post(f"{reverse('sign-in')}?next=/devices/", RIGHT)
     assert answer.headers["Location"].startswith(reverse("second-factor"))
@@ -64,8 +64,8 @@ def test_the_password_alone_opens_nothing(owner: User, codes: list[str]) -> None
     assert browser.get("/").status_code == 302
 
 
-def test_the_phones_code_signs_in_and_not_twice(owner: User, codes: list[str]) -> None:
-    code = code_of(owner, ahead=1)
+def test_the_phones_code_signs_in_and_not_twice(ada: User, codes: list[str]) -> None:
+    code = code_of(ada, ahead=1)
     first, second = Client(), Client()
     for browser in (first, second):
         browser.post(reverse("sign-in"), RIGHT)
@@ -77,14 +77,14 @@ def test_the_phones_code_signs_in_and_not_twice(owner: User, codes: list[str]) -
     assert second.post(reverse("second-factor"), {"code": code}).status_code == 422
 
 
-def test_a_way_back_that_leads_elsewhere_is_not_followed(owner: User, codes: list[str]) -> None:
+def test_a_way_back_that_leads_elsewhere_is_not_followed(ada: User, codes: list[str]) -> None:
     browser = Client()
     browser.post(reverse("sign-in"), RIGHT)
     address = f"{reverse('second-factor')}?next=https://evil.example/"
-    assert browser.post(address, {"code": code_of(owner, ahead=1)}).headers["Location"] == "/"
+    assert browser.post(address, {"code": code_of(ada, ahead=1)}).headers["Location"] == "/"
 
 
-def test_a_recovery_code_signs_in_once(owner: User, codes: list[str]) -> None:
+def test_a_recovery_code_signs_in_once(ada: User, codes: list[str]) -> None:
     assert len(set(codes)) == 8
     answers = []
     for _ in range(2):
@@ -95,19 +95,19 @@ def test_a_recovery_code_signs_in_once(owner: User, codes: list[str]) -> None:
 
 
 def test_the_second_factor_goes_with_the_password_only(
-    signed_in: Client, owner: User, codes: list[str]
+    signed_in: Client, ada: User, codes: list[str]
 ) -> None:
     signed_in.post(reverse("factor-remove"), {"password": "guess"})
-    assert TOTPDevice.objects.filter(user=owner, confirmed=True).exists()
+    assert TOTPDevice.objects.filter(user=ada, confirmed=True).exists()
     signed_in.post(reverse("factor-remove"), {"password": RIGHT["password"]})
-    assert not TOTPDevice.objects.filter(user=owner).exists()
+    assert not TOTPDevice.objects.filter(user=ada).exists()
 
 
 def test_the_second_step_is_for_those_who_gave_the_password(client: Client) -> None:
     assert client.get(reverse("second-factor")).headers["Location"] == reverse("sign-in")
 
 
-def test_signing_out_everywhere_ends_every_session(owner: User) -> None:
+def test_signing_out_everywhere_ends_every_session(ada: User) -> None:
     here, there = Client(), Client()
     for browser in (here, there):
         browser.post(reverse("sign-in"), RIGHT)

@@ -21,8 +21,8 @@ def member(team: Team, name: str, role: str) -> User:
 
 
 @pytest.fixture
-def team(owner: User) -> Team:
-    return owner.teams.get()
+def team(ada: User) -> Team:
+    return ada.teams.get()
 
 
 def link_of(page: str) -> str:
@@ -31,9 +31,9 @@ def link_of(page: str) -> str:
     return found[1]
 
 
-def test_every_account_begins_with_a_team_of_its_own(owner: User, stranger: User) -> None:
-    assert owner.teams.get() != stranger.teams.get()
-    assert owner.memberships.get().role == "owner"
+def test_every_account_begins_with_a_team_of_its_own(ada: User, stranger: User) -> None:
+    assert ada.teams.get() != stranger.teams.get()
+    assert ada.memberships.get().role == "owner"
 
 
 def test_an_invitation_makes_one_account_and_holds_once(signed_in: Client, team: Team) -> None:
@@ -55,17 +55,17 @@ def test_an_invitation_makes_one_account_and_holds_once(signed_in: Client, team:
 
 
 def test_somebody_with_an_account_joins_with_it(
-    client: Client, stranger: User, team: Team, owner: User
+    client: Client, stranger: User, team: Team, ada: User
 ) -> None:
-    _, link = Invitation.issue(team=team, role="member", note="", invited_by=owner)
+    _, link = Invitation.issue(team=team, role="member", note="", invited_by=ada)
     client.force_login(stranger)
     assert client.post(link).headers["Location"] == "/"
     assert set(stranger.teams.all()) == {stranger.teams.order_by("pk").first(), team}
     assert f"in {team.name}" in client.get("/").content.decode()
 
 
-def test_an_invitation_is_used_by_one_of_two(team: Team, owner: User, stranger: User) -> None:
-    invitation, _ = Invitation.issue(team=team, role="member", note="", invited_by=owner)
+def test_an_invitation_is_used_by_one_of_two(team: Team, ada: User, stranger: User) -> None:
+    invitation, _ = Invitation.issue(team=team, role="member", note="", invited_by=ada)
     third = User.objects.create_user("third")
     join(invitation=invitation, user=stranger)
     with pytest.raises(TeamError, match="used in the meantime"):
@@ -74,8 +74,8 @@ def test_an_invitation_is_used_by_one_of_two(team: Team, owner: User, stranger: 
         join(invitation=invitation, user=stranger)
 
 
-def test_an_invitation_can_be_taken_back(signed_in: Client, team: Team, owner: User) -> None:
-    invitation, link = Invitation.issue(team=team, role="member", note="", invited_by=owner)
+def test_an_invitation_can_be_taken_back(signed_in: Client, team: Team, ada: User) -> None:
+    invitation, link = Invitation.issue(team=team, role="member", note="", invited_by=ada)
     signed_in.post(reverse("invitation-revoke", args=[invitation.pk]))
     assert Client().get(link).status_code == 404
 
@@ -91,9 +91,9 @@ def test_viewers_look_and_change_nothing(client: Client, team: Team) -> None:
     assert client.post(reverse("sign-out-everywhere")).status_code == 302
 
 
-def test_members_invite_nobody(client: Client, team: Team, owner: User) -> None:
+def test_members_invite_nobody(client: Client, team: Team, ada: User) -> None:
     client.force_login(member(team, "mary", "member"))
-    first = owner.memberships.get()
+    first = ada.memberships.get()
     assert client.post(reverse("team-invite"), {"role": "owner"}).status_code == 403
     assert client.post(reverse("team-role", args=[first.pk]), {"role": "viewer"}).status_code == 403
     assert client.post(reverse("team-remove", args=[first.pk])).status_code == 403
@@ -115,29 +115,29 @@ def test_owners_set_roles_and_remove_members_of_their_own_team_only(
     assert signed_in.post(reverse("team-remove", args=[foreign.pk])).status_code == 404
 
 
-def test_the_last_owner_stays_one(team: Team, owner: User) -> None:
-    mine = owner.memberships.get()
+def test_the_last_owner_stays_one(team: Team, ada: User) -> None:
+    mine = ada.memberships.get()
     with pytest.raises(TeamError, match="last owner"):
         change_role(membership=mine, role="member")
     with pytest.raises(TeamError, match="last owner"):
         remove(membership=mine)
     member(team, "olga", "owner")
     remove(membership=mine)
-    assert not owner.teams.exists()
+    assert not ada.teams.exists()
 
 
-def test_whoever_belongs_to_no_team_is_told_so(client: Client, team: Team, owner: User) -> None:
+def test_whoever_belongs_to_no_team_is_told_so(client: Client, team: Team, ada: User) -> None:
     member(team, "olga", "owner")
-    remove(membership=owner.memberships.get())
-    client.force_login(owner)
+    remove(membership=ada.memberships.get())
+    client.force_login(ada)
     answer = client.get("/searches/")
     assert (answer.status_code, "no team" in answer.content.decode()) == (403, True)
     client.post(reverse("team-new"), {"name": "Again"})
     assert client.get("/searches/").status_code == 200
 
 
-def test_one_works_in_one_team_at_a_time(signed_in: Client, owner: User, team: Team, stranger: User) -> None:
-    other = Team.begin(user=owner, name="The lab")
+def test_one_works_in_one_team_at_a_time(signed_in: Client, ada: User, team: Team, stranger: User) -> None:
+    other = Team.begin(user=ada, name="The lab")
     signed_in.post(reverse("team-switch", args=[other.pk]))
     assert "The lab" in signed_in.get(reverse("team")).content.decode()
     assert signed_in.post(reverse("team-switch", args=[stranger.teams.get().pk])).status_code == 404

@@ -17,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.agents import hello
 from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.models import Notice, NoticeSettings, Run
@@ -98,7 +98,7 @@ def trained(model: TrainedModel) -> TrainedModel:
     return model
 
 
-def studied(owner: User, predictor: Predictor, table: LatencyTable, candidate: Candidate) -> Study:
+def studied(owner: Team, predictor: Predictor, table: LatencyTable, candidate: Candidate) -> Study:
     """As a study leaves it; the figures are made up."""
     limits = [round(share * candidate.latency_ms, 4) for share in (0.9, 1.2, 1.6)]
     study = start_study(
@@ -127,7 +127,7 @@ def studied(owner: User, predictor: Predictor, table: LatencyTable, candidate: C
             _study_model(study, candidate, seed, 0.958)
         for seed in study.seeds:
             _study_model(study, baseline, seed, 0.94 + 0.008 * place)
-    study.result = findings(study, list(study.models.all()))
+    study.result = findings(study, list(study.trained_models.all()))
     study.save()
     with writing(study.run_id) as writer:
         writer.start()
@@ -145,7 +145,7 @@ def _study_model(study: Study, network: Candidate | Baseline, seed: int, accurac
     finish(made.run)
 
 
-def noticed(owner: User, run: Run) -> None:
+def noticed(owner: Team, run: Run) -> None:
     """Notices of every fate. None are sent: the person wants none, and the pending one is not due."""
     NoticeSettings.objects.create(owner=owner, when="never", webhook_url="https://example.com/hooks/chamnet")
     soon = timezone.now() + timedelta(hours=6)
@@ -162,7 +162,7 @@ def noticed(owner: User, run: Run) -> None:
         Notice.objects.create(owner=owner, channel=channel, target=target, payload=facts, run=run, **fate)
 
 
-def brought(owner: User, work: Any) -> ImageSet:
+def brought(owner: Team, work: Any) -> ImageSet:
     """A data set of a few made-up photographs, taken in with some that are not good."""
     directory = Path(tempfile.mkdtemp())
     content = files(6, 24, parts=("train/", "test/"))
@@ -177,7 +177,7 @@ def brought(owner: User, work: Any) -> ImageSet:
 
 def furnish() -> dict[str, str]:
     work = partial(work_until_idle, kinds=("predictor", "search", "cost_predictor", "table", "dataset"))
-    owner = get_user_model().objects.create_user("ada", password=PASSWORD)
+    owner = get_user_model().objects.create_user("ada", password=PASSWORD).teams.get()
     space = roomy_space()
     table = table_of(owner, space)
     predictor = predictor_of(owner, work, space=space, samples=14)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.agents import agent_program
 from devices.models import Device, DeviceToken, KernelFile, LatencyTable
 from devices.runs.models import Run
@@ -26,11 +26,11 @@ CSV = "key,repeats,minimum_us,p10_us,p50_us,p90_us\nfirst,5,1,2,3,4\n"
 
 
 @pytest.fixture
-def phone(owner: User) -> Device:
+def phone(owner: Team) -> Device:
     return device_of(owner, "torchscript")
 
 
-def device_of(owner: User, kind: str) -> Device:
+def device_of(owner: Team, kind: str) -> Device:
     return Device.objects.create(
         owner=owner,
         name=f"Phone {kind}",
@@ -154,11 +154,11 @@ def test_a_paused_table_waits_and_a_cancelled_one_takes_nothing(phone: Device, w
 
 @pytest.mark.django_db
 def test_a_token_opens_its_own_device_only_until_it_is_revoked(
-    phone: Device, owner: User, stranger: User, work: Work
+    phone: Device, owner: Team, stranger: User, work: Work
 ) -> None:
     table = build_table(device=phone, space=tiny_space())
     work()
-    agent, other = Agent(phone), Agent(device_of(stranger, "torchscript"))
+    agent, other = Agent(phone), Agent(device_of(stranger.teams.get(), "torchscript"))
     asked = agent.work()
     assert other.work()["items"] == []
     other.send(asked, status=404)
@@ -234,7 +234,7 @@ def test_the_description_of_the_api_names_every_endpoint(client: Browser) -> Non
 
 
 @pytest.mark.django_db
-def test_files_are_built_once_for_all_devices(owner: User, work: Work) -> None:
+def test_files_are_built_once_for_all_devices(owner: Team, work: Work) -> None:
     for kind in ("torchscript", "onnxruntime"):
         build_table(device=device_of(owner, kind), space=tiny_space())
         work()
@@ -257,7 +257,7 @@ def test_the_program_is_one_file_without_the_application(client: Browser) -> Non
 
 
 @pytest.mark.django_db
-def test_a_device_without_kernels_has_no_agent(signed_in: Browser, owner: User) -> None:
+def test_a_device_without_kernels_has_no_agent(signed_in: Browser, owner: Team) -> None:
     dsp = device_of(owner, "external")
     page = signed_in.get(f"/devices/{dsp.pk}/").content.decode()
     assert "import a table" in page

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.models import Device
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ DEVICE = {
 }
 
 
-def test_a_device_is_registered(signed_in: Client, owner: User) -> None:
+def test_a_device_is_registered(signed_in: Client, owner: Team) -> None:
     response = signed_in.post("/devices/new/", DEVICE, follow=True)
     device = Device.objects.get()
     assert (device.owner, device.name, device.threads) == (owner, "Pixel 8, big cores", 4)

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.models import LatencyTable
 from devices.runs.models import Run
 from devices.services import import_table, table_file, this_machine
@@ -26,7 +26,7 @@ def upload(content: str | bytes, name: str = "table.txt") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content)
 
 
-def test_a_foreign_table_becomes_a_version_and_goes_out_as_it_came(signed_in: Client, owner: User) -> None:
+def test_a_foreign_table_becomes_a_version_and_goes_out_as_it_came(signed_in: Client, owner: Team) -> None:
     device = this_machine(owner)
     response = signed_in.post(f"/devices/{device.pk}/tables/import/", {"file": upload(YAML, "160.yaml")})
     assert response.status_code == 302, response.context["form"].errors
@@ -46,7 +46,7 @@ def test_a_foreign_table_becomes_a_version_and_goes_out_as_it_came(signed_in: Cl
     assert signed_in.get(f"/tables/{table.pk}/export/word/").status_code == 404
 
 
-def test_a_table_exported_and_imported_is_the_same_table(signed_in: Client, owner: User) -> None:
+def test_a_table_exported_and_imported_is_the_same_table(signed_in: Client, owner: Team) -> None:
     first = table_of(owner)
     text = b"".join(signed_in.get(f"/tables/{first.pk}/export/jsonl/"))
     address = f"/devices/{first.device.pk}/tables/import/"
@@ -69,7 +69,7 @@ def test_a_table_exported_and_imported_is_the_same_table(signed_in: Client, owne
     ],
 )
 def test_a_wrong_file_is_refused_beside_its_field_and_nothing_is_stored(
-    signed_in: Client, owner: User, content: str | bytes, said: str
+    signed_in: Client, owner: Team, content: str | bytes, said: str
 ) -> None:
     device = this_machine(owner)
     response = signed_in.post(f"/devices/{device.pk}/tables/import/", {"file": upload(content)})
@@ -80,14 +80,14 @@ def test_a_wrong_file_is_refused_beside_its_field_and_nothing_is_stored(
 
 
 def test_a_file_too_large_for_the_page_is_refused(
-    signed_in: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+    signed_in: Client, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devices.forms.MOST_BYTES", 10)
     response = signed_in.post(f"/devices/{this_machine(owner).pk}/tables/import/", {"file": upload(YAML)})
     assert "import_table" in response.context["form"].errors["file"][0]
 
 
-def test_strangers_can_neither_import_nor_export(client: Client, owner: User, stranger: User) -> None:
+def test_strangers_can_neither_import_nor_export(client: Client, owner: Team, stranger: User) -> None:
     table = table_of(owner)
     client.force_login(stranger)
     address = f"/devices/{table.device.pk}/tables/import/"
@@ -97,7 +97,7 @@ def test_strangers_can_neither_import_nor_export(client: Client, owner: User, st
     assert LatencyTable.objects.count() == 1
 
 
-def test_the_commands_import_and_export(owner: User, tmp_path: Path) -> None:
+def test_the_commands_import_and_export(owner: Team, tmp_path: Path) -> None:
     device = this_machine(owner)
     source, target = tmp_path / "in.yaml", tmp_path / "out.yaml"
     source.write_text(YAML)
@@ -120,7 +120,7 @@ def test_the_commands_import_and_export(owner: User, tmp_path: Path) -> None:
 
 
 def test_two_versions_are_compared_the_largest_change_first(
-    signed_in: Client, owner: User, stranger: User
+    signed_in: Client, owner: Team, stranger: User
 ) -> None:
     device = this_machine(owner)
     tables = []

@@ -10,7 +10,7 @@ import pytest
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.agents import hello
 from devices.freshness import freshness_of
 from devices.models import Device, DeviceToken, LatencyTable, NetworkMeasurement
@@ -38,14 +38,14 @@ def networks_of(table: LatencyTable, started_after: timedelta) -> None:
     )
 
 
-def test_a_device_is_without_a_table_then_current(owner: User) -> None:
+def test_a_device_is_without_a_table_then_current(owner: Team) -> None:
     device = this_machine(owner)
     assert state_of(device) == ("none", "")
     table_of(owner)
     assert state_of(device) == ("fresh", "")
 
 
-def test_a_table_is_stale_when_whole_networks_were_measured_since(owner: User) -> None:
+def test_a_table_is_stale_when_whole_networks_were_measured_since(owner: Team) -> None:
     table = table_of(owner)
     networks_of(table, -timedelta(seconds=1))
     assert state_of(table.device)[0] == "fresh"
@@ -53,7 +53,7 @@ def test_a_table_is_stale_when_whole_networks_were_measured_since(owner: User) -
     assert state_of(table.device) == ("stale", "Whole networks were measured on the device since.")
 
 
-def test_a_table_is_stale_when_another_engine_is_there_now(owner: User) -> None:
+def test_a_table_is_stale_when_another_engine_is_there_now(owner: Team) -> None:
     table = table_of(owner)
     table.provenance = {"engine": "TorchScript, torch 1.0.0"}
     table.save()
@@ -62,7 +62,7 @@ def test_a_table_is_stale_when_another_engine_is_there_now(owner: User) -> None:
     assert "It was measured with TorchScript, torch 1.0.0; the device now has TorchScript, torch" in reason
 
 
-def test_builds_of_one_release_are_the_same_engine(owner: User) -> None:
+def test_builds_of_one_release_are_the_same_engine(owner: Team) -> None:
     table = table_of(owner, device_name="The board")
     table.provenance = {"engine": "TorchScript, torch 2.1.0"}
     table.save()
@@ -75,7 +75,7 @@ def test_builds_of_one_release_are_the_same_engine(owner: User) -> None:
     assert state_of(device)[0] == "stale"
 
 
-def test_the_list_of_devices_leads_to_the_tables_of_one(signed_in: Client, owner: User) -> None:
+def test_the_list_of_devices_leads_to_the_tables_of_one(signed_in: Client, owner: Team) -> None:
     table, other = table_of(owner), table_of(owner, device_name="The board")
     page = signed_in.get("/devices/").content.decode()
     assert f"/tables/?device={table.device_id}" in page
@@ -88,7 +88,7 @@ def test_the_list_of_devices_leads_to_the_tables_of_one(signed_in: Client, owner
     assert [row.name for row in bare] == ["Bare"]
 
 
-def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: Client, owner: User) -> None:
+def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: Client, owner: Team) -> None:
     table = table_of(owner)
     address = table.get_absolute_url()
 
@@ -107,8 +107,8 @@ def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: C
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_an_asynchronous_server_streams_a_file_too(async_client: AsyncClient, owner: User) -> None:
-    await async_client.aforce_login(owner)
+async def test_an_asynchronous_server_streams_a_file_too(async_client: AsyncClient, ada: User) -> None:
+    await async_client.aforce_login(ada)
     response = await async_client.get("/devices/", {"format": "csv"})
     assert response.is_async
     content = b"".join([block async for block in response.streaming_content])

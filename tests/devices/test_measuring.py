@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices import measuring, queries, steps
 from devices.measuring import SETTLING_TURNS, assignment, network_layers
 from devices.models import LatencyTable
@@ -59,7 +59,7 @@ def made_up_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("made_up_machine")
 def test_of_a_large_space_some_operators_are_measured_and_the_rest_is_learned(
-    owner: User, work: Work
+    owner: Team, work: Work
 ) -> None:
     space = preset("chamnet-mobile", resolution=(96, 128))
     table = build_table(device=this_machine(owner), space=space)
@@ -93,7 +93,7 @@ def test_of_a_large_space_some_operators_are_measured_and_the_rest_is_learned(
 
 
 @pytest.mark.usefixtures("made_up_machine")
-def test_learned_operators_are_marked_in_every_file(owner: User, work: Work) -> None:
+def test_learned_operators_are_marked_in_every_file(owner: Team, work: Work) -> None:
     table = build_table(device=this_machine(owner), space=preset("chamnet-mobile", resolution=(96,)))
     work()
     table.refresh_from_db()
@@ -111,7 +111,7 @@ def test_learned_operators_are_marked_in_every_file(owner: User, work: Work) -> 
 
 
 @pytest.mark.usefixtures("made_up_machine")
-def test_missing_operators_are_measured_and_those_it_has_are_taken_over(owner: User, work: Work) -> None:
+def test_missing_operators_are_measured_and_those_it_has_are_taken_over(owner: Team, work: Work) -> None:
     space = tiny_space()
     table = table_of(owner, tiny_space(**NARROW), work)
     missing = table.load().coverage(space.operators()).missing
@@ -133,7 +133,7 @@ def test_missing_operators_are_measured_and_those_it_has_are_taken_over(owner: U
 
 @pytest.mark.usefixtures("made_up_machine")
 def test_missing_operators_are_learned_only_when_asked_and_widen_the_interval(
-    owner: User, work: Work
+    owner: Team, work: Work
 ) -> None:
     space = preset("chamnet-mobile-small")
     table = table_of(owner, preset("chamnet-mobile-small", **FEWER), work)
@@ -158,7 +158,7 @@ def test_missing_operators_are_learned_only_when_asked_and_widen_the_interval(
 
 @pytest.mark.usefixtures("made_up_machine")
 def test_the_page_of_coverage_says_what_is_missing_and_begins_what_is_asked(
-    signed_in: Client, owner: User, stranger: User, work: Work
+    signed_in: Client, owner: Team, stranger: User, work: Work
 ) -> None:
     table = table_of(owner, preset("chamnet-mobile-small", classes=10, in_channels=1, **FEWER), work)
     space = preset("chamnet-mobile-small", classes=10, in_channels=1)
@@ -187,7 +187,7 @@ def test_the_page_of_coverage_says_what_is_missing_and_begins_what_is_asked(
 
 
 @pytest.mark.usefixtures("made_up_machine")
-def test_what_too_few_neighbours_were_measured_of_is_not_interpolated(owner: User, work: Work) -> None:
+def test_what_too_few_neighbours_were_measured_of_is_not_interpolated(owner: Team, work: Work) -> None:
     table = table_of(owner, tiny_space(), work)
     completed = complete_table(table=table, space=preset("chamnet-mobile-small"), way="interpolate")
     work()
@@ -197,7 +197,7 @@ def test_what_too_few_neighbours_were_measured_of_is_not_interpolated(owner: Use
 
 
 @pytest.mark.usefixtures("made_up_machine")
-def test_timings_count_once_and_only_under_their_number(owner: User, work: Work) -> None:
+def test_timings_count_once_and_only_under_their_number(owner: Team, work: Work) -> None:
     table = build_table(device=this_machine(owner), space=tiny_space())
     wanted = assignment(table)
     assert wanted is not None
@@ -221,7 +221,7 @@ def test_timings_count_once_and_only_under_their_number(owner: User, work: Work)
 
 
 @pytest.mark.usefixtures("made_up_machine")
-def test_a_network_measured_later_joins_the_calibration_as_a_new_version(owner: User, work: Work) -> None:
+def test_a_network_measured_later_joins_the_calibration_as_a_new_version(owner: Team, work: Work) -> None:
     space = tiny_space()
     table = table_of(owner, space, work)
     layers = space.lower([0] * len(space.genes))
@@ -246,7 +246,7 @@ def test_a_network_measured_later_joins_the_calibration_as_a_new_version(owner: 
 
 @pytest.mark.parametrize("steady_after", [ROUNDS, ROUNDS + 1, 10**6])
 def test_unsteady_operators_are_visited_again_until_they_are_steady(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch, steady_after: int
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch, steady_after: int
 ) -> None:
     """One operator's timings scatter until it was visited so often; from then on its low ones agree."""
     visits: dict[str, int] = {}

@@ -31,7 +31,8 @@ NO_PAGES = {
     "notices-secret", "notices-test", "run-notify", "settings-file",
     "second-factor", "join", "factor-remove", "sign-out-everywhere",
     "team-audit", "team-invite", "team-rename", "team-role", "team-remove", "team-switch", "team-leave",
-    "invitation-revoke",
+    "invitation-revoke", "candidate-glance", "compare-file", "explore-columns", "explore-rows",
+    "search-json", "search-rows",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from search import queries
 from search.models import Search
 from search.services import catalogue
@@ -20,7 +20,7 @@ def tiny_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def search(owner: User, work: Callable[..., int]) -> Search:
+def search(owner: Team, work: Callable[..., int]) -> Search:
     """A finished search of the owner's, with all that it stands on."""
     space = roomy_space()
     return search_of(owner, predictor_of(owner, work, space=space), table_of(owner, space), work)

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
 from devices.runs.services import stop_early
 from search.models import Predictor, Sample
@@ -28,7 +28,7 @@ Work = Callable[..., int]
 
 
 @pytest.fixture
-def begin(owner: User) -> Callable[..., Predictor]:
+def begin(owner: Team) -> Callable[..., Predictor]:
     return partial(begin_predictor, owner)
 
 
@@ -72,11 +72,11 @@ def test_a_build_trains_its_budget_and_ends_with_a_fitted_predictor(
 
 
 def test_the_same_seed_proposes_and_measures_the_same(
-    begin: Callable[..., Predictor], work: Work, owner: User, stranger: User
+    begin: Callable[..., Predictor], work: Work, owner: Team, stranger: User
 ) -> None:
     first = begin(budget=7)
     work()
-    twin = begin_predictor(stranger, name="Twin", budget=7)
+    twin = begin_predictor(stranger.teams.get(), name="Twin", budget=7)
     work()
     assert architectures(first) == architectures(twin)
     accuracies = [
@@ -242,12 +242,12 @@ def test_stopping_early_keeps_a_usable_predictor(begin: Callable[..., Predictor]
 
 
 def test_proposals_do_not_depend_on_the_order_in_which_trainings_end(
-    begin: Callable[..., Predictor], work: Work, owner: User, stranger: User
+    begin: Callable[..., Predictor], work: Work, owner: Team, stranger: User
 ) -> None:
     """Newest step first instead of oldest: other trainings end first, the same are proposed."""
     in_order = begin(budget=8)
     work()
-    reverse = begin_predictor(stranger, name="Reverse", budget=8)
+    reverse = begin_predictor(stranger.teams.get(), name="Reverse", budget=8)
     work(newest_first=True)
     assert ended(reverse).run.status == Run.Status.SUCCEEDED
     assert architectures(in_order) == architectures(reverse)
@@ -297,7 +297,7 @@ def test_a_space_of_one_choice_a_gene_but_one_is_trained_whole(
 
 
 def test_a_build_is_estimated_before_and_compared_after(
-    signed_in: Client, owner: User, work: Callable[..., int]
+    signed_in: Client, owner: Team, work: Callable[..., int]
 ) -> None:
     address = "/predictors/estimate/"
     asked = {"space": "chamnet-mobile-small", "dataset": "digits"}

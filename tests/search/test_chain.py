@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.models import LatencyTable
 from devices.profiling.torchscript import load
 from devices.runs.models import Run
@@ -36,7 +36,7 @@ Work = Callable[..., int]
 
 
 @pytest.fixture
-def model(search: Search, owner: User) -> TrainedModel:
+def model(search: Search, owner: Team) -> TrainedModel:
     """A model that has not begun to be trained."""
     return start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
 
@@ -47,7 +47,7 @@ def ended(model: TrainedModel) -> TrainedModel:
 
 
 def test_every_operator_of_the_space_is_measured_and_networks_calibrate_the_sum(
-    owner: User, work: Work
+    owner: Team, work: Work
 ) -> None:
     table = table_of(owner, work=work)
     assert table.run.status == Run.Status.SUCCEEDED, table.run.reason
@@ -103,7 +103,7 @@ def test_the_file_is_what_was_trained_and_its_card_works(
 
 
 def test_a_paused_training_goes_on_from_its_last_epoch_and_ends_the_same(
-    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     work()
@@ -158,7 +158,7 @@ def test_a_file_that_answers_otherwise_is_not_offered(
     assert not model.files.exists()
 
 
-def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: User, work: Work) -> None:
+def test_a_search_no_network_can_satisfy_says_so(search: Search, owner: Team, work: Work) -> None:
     impossible = search_of(
         owner, search.predictor, search.latency_source, work, name="Impossible", latency_limit_ms=1e-6
     )
@@ -188,7 +188,7 @@ def test_candidates_are_distinct_ranked_and_within_the_limit(search: Search) -> 
 
 
 def test_a_search_continued_step_by_step_ends_as_one_in_a_single_step(
-    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search.steps.evolution.BATCH", 1)
     again = search_of(
@@ -213,7 +213,7 @@ def test_no_single_change_of_the_winner_is_better(search: Search) -> None:
     assert search.neighbours == len(around)
 
 
-def test_confidence_is_kept_and_costs_accuracy_at_most(search: Search, owner: User, work: Work) -> None:
+def test_confidence_is_kept_and_costs_accuracy_at_most(search: Search, owner: Team, work: Work) -> None:
     limit = search.latency_limit_ms
     sure = search_of(
         owner,
@@ -229,7 +229,7 @@ def test_confidence_is_kept_and_costs_accuracy_at_most(search: Search, owner: Us
     assert min(candidate.meets_limit for candidate in search.candidates.all()) < 0.95
 
 
-def test_caution_ranks_by_the_lower_end_of_the_interval(search: Search, owner: User, work: Work) -> None:
+def test_caution_ranks_by_the_lower_end_of_the_interval(search: Search, owner: Team, work: Work) -> None:
     cautious = search_of(
         owner,
         search.predictor,
@@ -246,7 +246,7 @@ def test_caution_ranks_by_the_lower_end_of_the_interval(search: Search, owner: U
 
 
 def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
-    search: Search, owner: User, work: Work
+    search: Search, owner: Team, work: Work
 ) -> None:
     other = table_of(owner, roomy_space(), device_name="The phone", slower=3.0)
     least, greatest = latency_range(roomy_space(), other)
@@ -282,7 +282,7 @@ def test_one_network_keeps_the_limits_of_two_devices_and_of_its_size(
 
 
 def test_an_energy_limit_is_kept_and_traded_on_the_front(
-    search: Search, owner: User, work: Work, signed_in: Client
+    search: Search, owner: Team, work: Work, signed_in: Client
 ) -> None:
     energy = energy_of(owner, search.device, work, space=roomy_space(), count=40)
     within = search_of(
@@ -315,7 +315,7 @@ def test_an_energy_limit_is_kept_and_traded_on_the_front(
 
 
 def test_a_long_front_is_thinned_but_keeps_its_ends_and_its_winner(
-    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evolution, "FRONT_POINTS", 5)
     energy = energy_of(owner, search.device, work, space=roomy_space(), count=40)
@@ -330,7 +330,7 @@ def test_a_long_front_is_thinned_but_keeps_its_ends_and_its_winner(
 
 
 def test_limits_that_no_network_keeps_together_end_at_once_with_what_binds(
-    search: Search, owner: User, work: Work
+    search: Search, owner: Team, work: Work
 ) -> None:
     energy = energy_of(owner, search.device, work, space=roomy_space())
     none = search_of(
@@ -371,7 +371,7 @@ def test_the_front_answers_every_limit_and_its_points_become_candidates(
 
 
 def test_quick_start_without_a_browser_prints_the_path_of_a_verified_file(
-    owner: User, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], transactional_db: None
+    owner: Team, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], transactional_db: None
 ) -> None:
     monkeypatch.setattr(quickstart, "space_for", tiny_space)
     call_command(

@@ -12,7 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices import network_steps, networks
 from devices.meters import EnergyFound
 from devices.models import Device, NetworkMeasurement
@@ -60,7 +60,7 @@ class Described:
 
 @pytest.mark.usefixtures("made_up_meter")
 def test_the_sampler_picks_networks_whose_energy_makes_a_predictor_better_than_the_baseline(
-    owner: User, work: Work, signed_in: Client
+    owner: Team, work: Work, signed_in: Client
 ) -> None:
     table = table_of(owner, roomy_space())
     energy = measure_costs(
@@ -85,7 +85,7 @@ def test_the_sampler_picks_networks_whose_energy_makes_a_predictor_better_than_t
 
 
 def test_a_reading_program_measures_real_networks_and_proportional_energy_says_so(
-    owner: User,
+    owner: Team,
     work: Work,
     signed_in: Client,
     settings: Any,
@@ -120,7 +120,7 @@ def test_a_reading_program_measures_real_networks_and_proportional_energy_says_s
 
 
 def test_a_machine_without_a_meter_says_so_and_invents_nothing(
-    owner: User, work: Work, signed_in: Client, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, signed_in: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networks, "available", lambda command: [])
     monkeypatch.setattr(network_steps, "available", lambda command: [])
@@ -145,7 +145,7 @@ def test_a_machine_without_a_meter_says_so_and_invents_nothing(
 
 @pytest.mark.usefixtures("made_up_meter")
 def test_whole_networks_timed_here_limit_a_search_of_a_device_without_a_table(
-    owner: User, work: Work, signed_in: Client
+    owner: Team, work: Work, signed_in: Client
 ) -> None:
     space = roomy_space()
     timing = measure_costs(owner=owner, device=this_machine(owner), space=space, quantity="latency", budget=8)
@@ -178,7 +178,7 @@ def test_whole_networks_timed_here_limit_a_search_of_a_device_without_a_table(
 
 
 def test_latencies_measured_elsewhere_are_never_below_zero(
-    owner: User, work: Work, signed_in: Client
+    owner: Team, work: Work, signed_in: Client
 ) -> None:
     """Steeper than any line: a fit of the times themselves would go below zero at the fast end."""
     space = roomy_space()
@@ -208,7 +208,7 @@ def test_latencies_measured_elsewhere_are_never_below_zero(
     assert all(0 < limit["low"] <= limit["value"] and limit["unit"] == "ms" for limit in found)
 
 
-def test_an_agent_measures_whole_networks_with_its_own_meter(owner: User, work: Work) -> None:
+def test_an_agent_measures_whole_networks_with_its_own_meter(owner: Team, work: Work) -> None:
     phone: Device = device_of(owner, "onnxruntime")
     agent = Agent(phone)
     space = roomy_space()

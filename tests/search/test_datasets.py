@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
 from devices.runs.services import cancel, pause, resume
 from search.models import ImageSet, Predictor, Sample, Upload
@@ -138,7 +138,7 @@ def test_uploads_that_cannot_be_are_refused(
     assert not Upload.objects.exists()
 
 
-def test_too_many_unfinished_uploads_are_refused_until_one_is_removed(signed_in: Client, owner: User) -> None:
+def test_too_many_unfinished_uploads_are_refused_until_one_is_removed(signed_in: Client, owner: Team) -> None:
     for number in range(services.MOST_UNFINISHED):
         services.begin_upload(owner, f"{number}.zip", 100)
     said = signed_in.post(
@@ -154,7 +154,7 @@ def test_too_many_unfinished_uploads_are_refused_until_one_is_removed(signed_in:
 
 
 def test_strangers_find_nothing(
-    signed_in: Client, archive: bytes, work: Work, stranger: User, owner: User
+    signed_in: Client, archive: bytes, work: Work, stranger: User, owner: Team
 ) -> None:
     row = bring(signed_in, work, archive)
     upload = services.begin_upload(owner, "more.zip", 100)
@@ -211,7 +211,7 @@ def test_two_people_share_files_not_rows(
     theirs = bring(client, work, archive, name="Theirs")
     assert theirs.place == mine.place
     client.post(reverse("dataset-remove", args=[theirs.pk]))
-    assert not ImageSet.objects.filter(owner=stranger).exists()
+    assert not ImageSet.objects.filter(owner=stranger.teams.get()).exists()
     assert mine.place.exists()
 
 
@@ -246,7 +246,7 @@ def test_reading_can_be_paused_and_cancelled(
     assert not Upload.objects.exists()
 
 
-def own_predictor(owner: User, row: ImageSet) -> Predictor:
+def own_predictor(owner: Team, row: ImageSet) -> Predictor:
     space = preset("chamnet-mobile-small", classes=3, in_channels=3)
     small = {gene.name: (gene.choices[0],) for gene in space.genes} | {
         "stage3.channels": (16, 32),
@@ -267,7 +267,7 @@ def own_predictor(owner: User, row: ImageSet) -> Predictor:
 
 @pytest.mark.usefixtures("tiny_recipes")
 def test_networks_are_trained_on_it_and_see_no_test_image(
-    signed_in: Client, owner: User, archive: bytes, work: Work, monkeypatch: pytest.MonkeyPatch
+    signed_in: Client, owner: Team, archive: bytes, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = bring(signed_in, work, archive, mirrors=True)
     seen: list[pure.TrainingData] = []
@@ -298,17 +298,19 @@ def test_networks_are_trained_on_it_and_see_no_test_image(
 
 
 def test_it_can_be_chosen_wherever_data_sets_are(
-    signed_in: Client, owner: User, archive: bytes, work: Work, stranger: User
+    signed_in: Client, owner: Team, archive: bytes, work: Work, stranger: User
 ) -> None:
     row = bring(signed_in, work, archive)
     form = signed_in.get(reverse("predictor-new")).content.decode()
     assert f'<option value="{row.key}">Pets</option>' in form
     ids = set(measurable_spaces(owner))
     assert space_for("chamnet-mobile-small", row.load()).id in ids
-    assert space_for("chamnet-mobile-small", row.load()).id not in set(measurable_spaces(stranger))
+    assert space_for("chamnet-mobile-small", row.load()).id not in set(
+        measurable_spaces(stranger.teams.get())
+    )
 
 
-def test_a_removed_set_says_what_to_do(owner: User) -> None:
+def test_a_removed_set_says_what_to_do(owner: Team) -> None:
     with pytest.raises(ValueError, match="Bring it again under any name"):
         services.dataset_of(owner, "0" * 32)
 
@@ -360,7 +362,7 @@ def test_administrators_register_folders_below_the_allowed_ones(
 
 
 def test_a_folder_of_many_classes_does_not_flood_its_watchers(
-    owner: User, tmp_path: Path, work: Work
+    owner: Team, tmp_path: Path, work: Work
 ) -> None:
     folder = folder_of(tmp_path / "many", files(90, 5))
     row = services.start_import(owner=owner, name="Many", path=folder, size=8)
@@ -375,7 +377,7 @@ def test_a_folder_of_many_classes_does_not_flood_its_watchers(
 
 
 def test_the_command_registers_what_lies_on_the_server(
-    owner: User, tmp_path: Path, work: Work, capsys: pytest.CaptureFixture[str]
+    owner: Team, tmp_path: Path, work: Work, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = folder_of(tmp_path / "pets", files(3, 20))
     call_command("register_dataset", str(folder), name="Pets", user="ada", size=8)

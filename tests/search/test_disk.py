@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from chamnet_web.celery import app
 from devices.kernels import keep_file
 from devices.models import KernelFile
@@ -83,7 +83,7 @@ def test_an_old_history_is_shortened_once_and_its_page_and_log_stay_whole(
     assert "status=succeeded" in log
 
 
-def test_histories_of_young_and_of_unfinished_runs_stay(search: Search, owner: User, settings: Any) -> None:
+def test_histories_of_young_and_of_unfinished_runs_stay(search: Search, owner: Team, settings: Any) -> None:
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     with writing(model.run_id) as writer:
         writer.progress(done=1)
@@ -96,7 +96,7 @@ def test_histories_of_young_and_of_unfinished_runs_stay(search: Search, owner: U
     assert Event.objects.count() == events
 
 
-def test_checkpoints_go_when_their_training_is_over_for_long(search: Search, owner: User) -> None:
+def test_checkpoints_go_when_their_training_is_over_for_long(search: Search, owner: Team) -> None:
     over, recent, at_work = (
         start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=seed)
         for seed in range(3)
@@ -116,7 +116,7 @@ def test_checkpoints_go_when_their_training_is_over_for_long(search: Search, own
 
 
 def test_files_without_a_row_go_after_a_day_and_those_with_one_stay(
-    search: Search, owner: User, settings: Any
+    search: Search, owner: Team, settings: Any
 ) -> None:
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     offered, lost, fresh = keep("models/a.pt"), keep("models/b.pt"), keep("models/c.pt", old=False)
@@ -131,7 +131,7 @@ def test_files_without_a_row_go_after_a_day_and_those_with_one_stay(
     assert not stray.exists()
 
 
-def test_files_for_agents_go_when_nothing_is_under_way(owner: User, search: Search) -> None:
+def test_files_for_agents_go_when_nothing_is_under_way(owner: Team, search: Search) -> None:
     row = keep_file("torchscript", "digest", b"a network")
     make_old(default_storage.path(str(row.file.name)))
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
@@ -143,7 +143,7 @@ def test_files_for_agents_go_when_nothing_is_under_way(owner: User, search: Sear
 
 
 def test_a_training_whose_disk_is_full_waits_and_ends_when_there_is_room(
-    search: Search, owner: User, work: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    search: Search, owner: Team, work: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -161,7 +161,7 @@ def test_a_training_whose_disk_is_full_waits_and_ends_when_there_is_room(
     assert list(model.epochs.values_list("number", flat=True)) == [1, 2]
 
 
-def test_uploads_that_were_left_go(owner: User, settings: Any) -> None:
+def test_uploads_that_were_left_go(owner: Team, settings: Any) -> None:
     Path(settings.UPLOAD_ROOT).mkdir()
     left, begun = (Upload.objects.create(owner=owner, name="a.zip", size=4) for _ in range(2))
     for upload in (left, begun):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
 from devices.services import this_machine
@@ -68,12 +68,12 @@ def test_a_wrong_predictor_is_refused_beside_the_field(
 
 
 def test_a_predictors_name_is_taken_once_per_person(
-    signed_in: Client, owner: User, stranger: User, work: Work
+    signed_in: Client, owner: Team, stranger: User, work: Work
 ) -> None:
     predictor_of(owner, work, name="Digits")
     response = signed_in.post("/predictors/new/", PREDICTOR)
     assert "You already have a predictor called “Digits”. Choose another name." in response.content.decode()
-    assert PredictorForm(PREDICTOR, owner=stranger).is_valid()
+    assert PredictorForm(PREDICTOR, owner=stranger.teams.get()).is_valid()
 
 
 def test_a_right_predictor_is_begun(signed_in: Client) -> None:
@@ -86,7 +86,7 @@ def test_a_right_predictor_is_begun(signed_in: Client) -> None:
 
 
 def test_continuing_fills_the_form_with_the_earlier_settings_and_twice_the_budget(
-    client: Client, signed_in: Client, owner: User, stranger: User, work: Work
+    client: Client, signed_in: Client, owner: Team, stranger: User, work: Work
 ) -> None:
     earlier = predictor_of(owner, work, samples=12)
     address = f"/predictors/new/?continue={earlier.pk}"
@@ -103,7 +103,7 @@ def test_continuing_fills_the_form_with_the_earlier_settings_and_twice_the_budge
 
 
 @pytest.fixture
-def searchable(owner: User, work: Work) -> dict[str, Any]:
+def searchable(owner: Team, work: Work) -> dict[str, Any]:
     predictor, table = predictor_of(owner, work), table_of(owner)
     least, greatest = latency_range(predictor.space.load(), table)
     return {
@@ -167,7 +167,7 @@ def rows(*limits: tuple[str, str]) -> dict[str, str]:
     ],
 )
 def test_a_wrong_further_limit_is_refused_beside_its_field(
-    searchable: dict[str, Any], owner: User, other: str | None, limit: str, field: str, said: str
+    searchable: dict[str, Any], owner: Team, other: str | None, limit: str, field: str, said: str
 ) -> None:
     phone = table_of(owner, device_name="The phone")
     chosen = {None: "", "same": f"table:{searchable['table']}", "phone": f"table:{phone.pk}"}
@@ -177,7 +177,7 @@ def test_a_wrong_further_limit_is_refused_beside_its_field(
 
 
 def test_a_search_with_every_kind_of_limit_is_begun(
-    signed_in: Client, searchable: dict[str, Any], owner: User, work: Work
+    signed_in: Client, searchable: dict[str, Any], owner: Team, work: Work
 ) -> None:
     phone, watch = (table_of(owner, device_name=name) for name in ("The phone", "The watch"))
     energy = energy_of(owner, phone.device, work)
@@ -210,7 +210,7 @@ def test_a_search_with_every_kind_of_limit_is_begun(
 
 
 def test_one_network_for_each_device_is_a_search_for_each(
-    signed_in: Client, searchable: dict[str, Any], owner: User, work: Work
+    signed_in: Client, searchable: dict[str, Any], owner: Team, work: Work
 ) -> None:
     phone = table_of(owner, device_name="The phone", slower=2.0)
     both = searchable | rows((f"table:{phone.pk}", "5")) | {"networks": "both"}
@@ -231,14 +231,14 @@ def test_one_network_for_each_device_is_a_search_for_each(
     ("networks", "said"), [("each", "There is one device only."), ("some", "not one of")]
 )
 def test_a_network_for_each_of_one_device_is_refused(
-    searchable: dict[str, Any], owner: User, networks: str, said: str
+    searchable: dict[str, Any], owner: Team, networks: str, said: str
 ) -> None:
     form = SearchForm(searchable | {"networks": networks}, owner=owner)
     assert said in form.errors["networks"][0]
 
 
 def test_a_device_with_an_energy_limit_alone_cannot_have_its_own_network(
-    searchable: dict[str, Any], owner: User, work: Work
+    searchable: dict[str, Any], owner: Team, work: Work
 ) -> None:
     phone, watch = (table_of(owner, device_name=name) for name in ("The phone", "The watch"))
     energy = energy_of(owner, watch.device, work)
@@ -256,7 +256,7 @@ def test_the_form_shows_the_range_that_the_space_spans(signed_in: Client, search
 
 
 def test_a_table_that_does_not_cover_the_space_is_refused_with_what_to_do(
-    searchable: dict[str, Any], owner: User
+    searchable: dict[str, Any], owner: Team
 ) -> None:
     other = preset("chamnet-res-small", classes=10, in_channels=1, resolution=(8,))
     form = SearchForm(searchable | {"table": table_of(owner, other).pk}, owner=owner)
@@ -267,12 +267,12 @@ def test_a_table_that_does_not_cover_the_space_is_refused_with_what_to_do(
 def test_other_peoples_predictors_and_tables_cannot_be_chosen(
     searchable: dict[str, Any], stranger: User
 ) -> None:
-    form = SearchForm(searchable, owner=stranger)
+    form = SearchForm(searchable, owner=stranger.teams.get())
     assert set(form.errors) == {"predictor", "table"}
 
 
 def test_an_unfinished_predictor_cannot_be_chosen(
-    signed_in: Client, searchable: dict[str, Any], owner: User
+    signed_in: Client, searchable: dict[str, Any], owner: Team
 ) -> None:
     signed_in.post("/predictors/new/", PREDICTOR | {"name": "Unfinished"})
     unfinished = Predictor.objects.get(name="Unfinished")
@@ -280,7 +280,7 @@ def test_an_unfinished_predictor_cannot_be_chosen(
     assert set(form.errors) == {"predictor"}
 
 
-def test_a_table_is_only_for_a_known_space_and_a_device_that_is_here(signed_in: Client, owner: User) -> None:
+def test_a_table_is_only_for_a_known_space_and_a_device_that_is_here(signed_in: Client, owner: Team) -> None:
     here = this_machine(owner)
     response = signed_in.post(f"/devices/{here.pk}/tables/new/", {"space": "nonsense"})
     assert response.status_code == 422

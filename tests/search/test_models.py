@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.agent.engines import engine as make_engine
 from devices.models import Device, DeviceToken, LatencyTable, NetworkMeasurement
 from devices.runs.models import Run
@@ -57,7 +57,7 @@ def trained(django_db_setup: Any, django_db_blocker: Any) -> Iterator[TrainedMod
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
         for module in (catalogue, queries):
             patch.setattr(module, "RECIPES", recipes)
-        owner = get_user_model().objects.create_user("grace", password="a long pass phrase")
+        owner = get_user_model().objects.create_user("grace", password="a long pass phrase").teams.get()
         space = roomy_space()
         predictor = predictor_of(owner, work_until_idle, space=space)
         search = search_of(owner, predictor, table_of(owner, space), work_until_idle)
@@ -77,7 +77,7 @@ def model(trained: TrainedModel, db: None) -> TrainedModel:
 
 @pytest.fixture
 def visitor(client: Client, model: TrainedModel) -> Client:
-    client.force_login(model.owner)
+    client.force_login(model.owner.members.get())
     return client
 
 
@@ -106,7 +106,7 @@ def test_every_file_downloads_loads_and_gives_the_accuracy_on_its_page(
 
 @pytest.mark.usefixtures("tiny_recipes")
 def test_a_format_that_fails_is_not_offered_and_says_why(
-    search: Search, owner: User, work: Work, monkeypatch: pytest.MonkeyPatch, signed_in: Client
+    search: Search, owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch, signed_in: Client
 ) -> None:
     def spoil(exported: Exported, path: Path) -> None:
         with steps.torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
 from devices.runs.services import start_run
 from devices.runs.writing import writing
 from devices.services import this_machine
+from search.lists import SAMPLES
 from search.models import Search
 from search.services.models import start_model
 from search.services.quickstart import begin_next_stage, start_quickstart
@@ -52,7 +54,7 @@ LISTS = [
 ]
 
 
-def begun(owner: User) -> list[str]:
+def begun(owner: Team) -> list[str]:
     """Addresses of objects whose work has not begun."""
     table = build_table(device=this_machine(owner), space=tiny_space())
     predictor = begin_predictor(owner, name="Begun")
@@ -64,7 +66,7 @@ def begun(owner: User) -> list[str]:
     ]
 
 
-def finished(search: Search, owner: User) -> list[str]:
+def finished(search: Search, owner: Team) -> list[str]:
     """Addresses of everything a finished search stands on and leads to."""
     candidate = best_of(search)
     model = start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0)
@@ -81,7 +83,7 @@ def finished(search: Search, owner: User) -> list[str]:
     ]
 
 
-def test_every_page_needs_sign_in(client: Client, search: Search, owner: User) -> None:
+def test_every_page_needs_sign_in(client: Client, search: Search, owner: Team) -> None:
     addresses = [*map(reverse, LISTS), *begun(owner), *finished(search, owner)]
     for address in addresses:
         response = client.get(address)
@@ -89,10 +91,10 @@ def test_every_page_needs_sign_in(client: Client, search: Search, owner: User) -
 
 
 def test_every_page_shows_to_its_owner_and_to_nobody_else(
-    client: Client, search: Search, owner: User, stranger: User
+    client: Client, search: Search, owner: Team, ada: User, stranger: User
 ) -> None:
     lists, objects = [*map(reverse, LISTS)], [*begun(owner), *finished(search, owner)]
-    client.force_login(owner)
+    client.force_login(ada)
     assert {address: client.get(address).status_code for address in lists + objects} == dict.fromkeys(
         lists + objects, 200
     )
@@ -102,9 +104,9 @@ def test_every_page_shows_to_its_owner_and_to_nobody_else(
         assert "Half way" not in client.get(address).content.decode()
 
 
-def test_forms_refuse_a_post_without_their_token(owner: User, search: Search) -> None:
+def test_forms_refuse_a_post_without_their_token(ada: User, search: Search) -> None:
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(owner)
+    strict.force_login(ada)
     for address in ("/devices/new/", "/predictors/new/", "/searches/new/", "/quickstart/"):
         assert strict.post(address, {}).status_code == 403
 
@@ -132,7 +134,7 @@ def test_quick_start_is_begun_once(signed_in: Client) -> None:
 
 
 def test_each_stage_of_quick_start_shows(
-    signed_in: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+    signed_in: Client, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search.services.quickstart.space_for", tiny_space)
     quickstart = start_quickstart(owner=owner)
@@ -143,7 +145,7 @@ def test_each_stage_of_quick_start_shows(
     assert quickstart.table.run.get_absolute_url() in page.content.decode()
 
 
-def test_a_run_leads_to_what_it_works_on(signed_in: Client, search: Search, owner: User) -> None:
+def test_a_run_leads_to_what_it_works_on(signed_in: Client, search: Search, owner: Team) -> None:
     for run in Run.objects.all():
         assert signed_in.get(run.get_absolute_url(), follow=True).status_code == 200
     orphan = start_run(
@@ -152,7 +154,7 @@ def test_a_run_leads_to_what_it_works_on(signed_in: Client, search: Search, owne
     assert signed_in.get(orphan.get_absolute_url()).status_code == 404
 
 
-def test_a_failed_run_says_why_on_its_page(signed_in: Client, owner: User) -> None:
+def test_a_failed_run_says_why_on_its_page(signed_in: Client, owner: Team) -> None:
     table = build_table(device=this_machine(owner), space=tiny_space())
     with writing(table.run_id) as writer:
         writer.fail("The worker was lost 3 times. Start the table again.")
@@ -162,7 +164,7 @@ def test_a_failed_run_says_why_on_its_page(signed_in: Client, owner: User) -> No
 
 @pytest.mark.parametrize("address", ["/", "/predictors/", "/searches/", "/models/", "/devices/"])
 def test_lists_take_as_many_queries_for_many_rows_as_for_few(
-    signed_in: Client, owner: User, search: Search, address: str
+    signed_in: Client, owner: Team, search: Search, address: str
 ) -> None:
     def queries() -> int:
         with CaptureQueriesContext(
@@ -209,20 +211,20 @@ def test_a_table_of_operators_is_filtered_sorted_and_paged(signed_in: Client, se
 def test_a_predictors_page_has_the_learning_curves_of_the_samples_it_lists(
     signed_in: Client, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.views.predictors.PROPOSALS_PER_PAGE", 5)
+    monkeypatch.setattr("search.views.predictors.SAMPLES", replace(SAMPLES, per_page=5))
     address = search.predictor.get_absolute_url()
     with CaptureQueriesContext(connection) as few:
         curves = signed_in.get(address).context["state"]["curves"]
     assert [curve["index"] for curve in curves] == [11, 10, 9, 8, 7]
     assert all(len(curve["losses"]) == 6 for curve in curves)
-    monkeypatch.setattr("search.views.predictors.PROPOSALS_PER_PAGE", 50)
+    monkeypatch.setattr("search.views.predictors.SAMPLES", SAMPLES)
     with CaptureQueriesContext(connection) as many:
         assert len(signed_in.get(address).context["state"]["curves"]) == 12
     assert len(many) == len(few)
 
 
 def test_the_overview_shows_the_way_until_a_model_is_there(
-    signed_in: Client, owner: User, search: Search
+    signed_in: Client, owner: Team, search: Search
 ) -> None:
     way = signed_in.get("/").context["way"]
     assert way["next"] == "model"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices import steps as table_steps
 from devices.runs.models import Run, Step
 from devices.runs.services import retry
@@ -43,7 +43,7 @@ def failed(run: Run) -> Run:
 
 
 def test_a_predictor_trains_the_networks_again_whose_training_failed(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash_but_twice(step: Any, predictor: Predictor, proposal: Any) -> dict[str, Any]:
         return made_up(step, predictor, proposal) if proposal.index < 2 else crash()
@@ -68,7 +68,7 @@ def test_a_predictor_trains_the_networks_again_whose_training_failed(
 
 
 def test_a_failed_sample_that_another_build_counts_on_stays_as_it_is(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = begin_predictor(owner, name="First", budget=4)
     monkeypatch.setattr(predictor_steps, "_train", crash)
@@ -84,7 +84,7 @@ def test_a_failed_sample_that_another_build_counts_on_stays_as_it_is(
 
 
 def test_a_final_training_goes_on_where_it_broke(
-    owner: User, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     with monkeypatch.context() as patch:
@@ -103,7 +103,7 @@ def test_a_final_training_goes_on_where_it_broke(
 
 
 def test_a_table_keeps_its_timings_and_measures_the_rest(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = build_table(device=this_machine(owner), space=tiny_space())
     work(at_most=3)
@@ -122,7 +122,7 @@ def test_a_table_keeps_its_timings_and_measures_the_rest(
 
 
 def test_quick_start_tries_the_stage_again_that_failed(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quickstart = start_quickstart(owner=owner)
     with monkeypatch.context() as patch:
@@ -145,7 +145,7 @@ def test_quick_start_tries_the_stage_again_that_failed(
 
 
 def test_a_study_tries_scaled_networks_again_whose_trials_failed(
-    owner: User, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = predictor_of(owner, work, space=roomy_space())
     table = table_of(owner, roomy_space())
@@ -167,13 +167,13 @@ def test_a_study_tries_scaled_networks_again_whose_trials_failed(
     study.baselines.update(accuracy=0.5)
     trials.delete()
     work(at_most=1, kinds=("study",))
-    assert study.models.count() == 2
+    assert study.trained_models.count() == 2
     study.run.refresh_from_db()
     assert study.run.status == Run.Status.RUNNING
 
 
 def test_a_search_whose_limits_are_out_of_reach_offers_other_settings_instead(
-    owner: User, work: Work, search: Search, signed_in: Client
+    owner: Team, work: Work, search: Search, signed_in: Client
 ) -> None:
     made = start_search(
         owner=owner, name="Impossible", predictor=search.predictor, table=search.latency_source,

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.services import this_machine
 from search.forms.reuse import REUSABLE, free_name
 from search.models import ImageSet, Predictor, Search
@@ -29,7 +29,7 @@ World = dict[str, Any]
 
 
 @pytest.fixture
-def world(owner: User, search: Search, work: Work) -> World:
+def world(owner: Team, search: Search, work: Work) -> World:
     """One of everything that a form begins, with settings that are not the form's own."""
     predictor, table = search.predictor, search.table
     assert table is not None
@@ -127,7 +127,7 @@ def test_the_same_is_begun_again_from_a_link_and_from_a_file(
     assert settings_of(kind, made) == settings_of(kind, row)
 
 
-def test_every_setting_of_a_form_is_in_its_file(world: World, signed_in: Client, owner: User) -> None:
+def test_every_setting_of_a_form_is_in_its_file(world: World, signed_in: Client, owner: Team) -> None:
     world["dataset"] = ImageSet(owner=owner, name="Photographs", origin="photographs.zip", source="upload")
     for kind, reusable in REUSABLE.items():
         form = reusable.form(owner=owner)
@@ -241,7 +241,7 @@ def test_an_imported_thing_has_no_form_that_began_it(signed_in: Client, search: 
         (["n" * 80], "n" * 80, "n" * 72 + " 2"),
     ],
 )
-def test_a_copy_has_a_name_of_its_own(owner: User, taken: list[str], name: str, free: str) -> None:
+def test_a_copy_has_a_name_of_its_own(owner: Team, taken: list[str], name: str, free: str) -> None:
     for one in taken:
         begin_predictor(owner, name=one)
     assert free_name(Predictor.objects.filter(owner=owner), name) == free

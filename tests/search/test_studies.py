@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.models import LatencyTable, TableEntry
 from devices.runs.models import Run
 from devices.runs.services import cancel
@@ -30,12 +30,12 @@ Work = Callable[..., int]
 
 
 @pytest.fixture
-def predictor(owner: User, work: Work) -> Predictor:
+def predictor(owner: Team, work: Work) -> Predictor:
     return predictor_of(owner, work, space=roomy_space())
 
 
 @pytest.fixture
-def table(owner: User) -> LatencyTable:
+def table(owner: Team) -> LatencyTable:
     """A made-up table that has the scaled networks' operators too."""
     table = table_of(owner, roomy_space())
     networks = scaled_networks(roomy_space())
@@ -54,7 +54,7 @@ def limit_of(predictor: Predictor, table: LatencyTable, share: float) -> float:
     return round(least + share * (greatest - least), 4)
 
 
-def begin(owner: User, predictor: Predictor, table: LatencyTable, **changes: Any) -> Study:
+def begin(owner: Team, predictor: Predictor, table: LatencyTable, **changes: Any) -> Study:
     choices: dict[str, Any] = {
         "name": "Claim",
         "recipe": "seconds-final",
@@ -68,7 +68,7 @@ def begin(owner: User, predictor: Predictor, table: LatencyTable, **changes: Any
 
 
 def test_a_study_measures_tries_searches_trains_and_compares(
-    owner: User, predictor: Predictor, work: Work, signed_in: Client
+    owner: Team, predictor: Predictor, work: Work, signed_in: Client
 ) -> None:
     table = table_of(owner, roomy_space(), work)
     study = begin(owner, predictor, table)
@@ -95,7 +95,7 @@ def test_a_study_measures_tries_searches_trains_and_compares(
         assert chosen.accuracy == max(one.accuracy or 0 for one in baselines if one.limited_ms <= limit)
 
     # Same recipe, same seeds, both kinds.
-    models = list(study.models.select_related("recipe", "run"))
+    models = list(study.trained_models.select_related("recipe", "run"))
     networks = {(model.candidate_id, model.baseline_id) for model in models}
     assert len(models) == 2 * len(networks)
     assert {model.recipe_id for model in models} == {study.recipe_id}
@@ -127,7 +127,7 @@ def made_up(study: Study, searched: list[float], scaled: list[float]) -> dict[st
 
 
 def test_what_is_within_the_noise_is_said_to_be(
-    owner: User, predictor: Predictor, table: LatencyTable, work: Work
+    owner: Team, predictor: Predictor, table: LatencyTable, work: Work
 ) -> None:
     study = begin(owner, predictor, table, seeds=1, limits=[limit_of(predictor, table, 0.5)])
     work()
@@ -146,7 +146,7 @@ def test_what_is_within_the_noise_is_said_to_be(
 
 
 def test_a_limit_that_no_scaled_network_keeps_ends_with_that_sentence(
-    owner: User, predictor: Predictor, table: LatencyTable, work: Work
+    owner: Team, predictor: Predictor, table: LatencyTable, work: Work
 ) -> None:
     study = begin(owner, predictor, table, limits=[1e-4])
     work()
@@ -156,7 +156,7 @@ def test_a_limit_that_no_scaled_network_keeps_ends_with_that_sentence(
 
 
 def test_a_trial_that_fails_is_one_network_less(
-    owner: User, predictor: Predictor, table: LatencyTable, work: Work, monkeypatch: pytest.MonkeyPatch
+    owner: Team, predictor: Predictor, table: LatencyTable, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, seen = steps.train, []
 
@@ -177,7 +177,7 @@ def test_a_trial_that_fails_is_one_network_less(
 
 
 def test_a_search_that_is_cancelled_ends_the_study(
-    owner: User, predictor: Predictor, table: LatencyTable, work: Work
+    owner: Team, predictor: Predictor, table: LatencyTable, work: Work
 ) -> None:
     study = begin(owner, predictor, table)
     work(kinds=["study", "table"], at_most=400)
@@ -205,7 +205,7 @@ def form_data(predictor: Predictor, table: LatencyTable, **changes: Any) -> dict
 
 
 def test_the_form_begins_a_study(
-    owner: User, predictor: Predictor, table: LatencyTable, signed_in: Client
+    owner: Team, predictor: Predictor, table: LatencyTable, signed_in: Client
 ) -> None:
     response = signed_in.post(reverse("study-new"), form_data(predictor, table))
     study = Study.objects.get(owner=owner)
@@ -245,7 +245,7 @@ def recipe_data(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_recipe_of_ones_own_is_made_shown_offered_and_used(
-    owner: User, predictor: Predictor, table: LatencyTable, signed_in: Client, stranger: User
+    owner: Team, predictor: Predictor, table: LatencyTable, signed_in: Client, stranger: User
 ) -> None:
     response = signed_in.post(reverse("recipe-new"), recipe_data(epochs=3))
     own = OwnRecipe.objects.get(owner=owner)

@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
 from search.forms import devices as device_forms
 from search.forms import predictors as forms
@@ -57,7 +57,7 @@ IMPORT = {
 
 
 def test_imported_trainings_become_a_predictor_that_searches_use(
-    signed_in: Client, owner: User, work: Work
+    signed_in: Client, owner: Team, work: Work
 ) -> None:
     response = signed_in.post("/predictors/import/", IMPORT | {"file": file(accuracies())})
     assert response.status_code == 302, response.context["form"].errors
@@ -76,7 +76,7 @@ def test_imported_trainings_become_a_predictor_that_searches_use(
     assert Sample.objects.count() == 12
 
 
-def test_what_a_predictor_exports_can_be_imported(signed_in: Client, owner: User, work: Work) -> None:
+def test_what_a_predictor_exports_can_be_imported(signed_in: Client, owner: Team, work: Work) -> None:
     first = predictor_of(owner, work)
     exported = b"".join(signed_in.get(f"/predictors/{first.pk}/samples.csv"))
     response = signed_in.post("/predictors/import/", IMPORT | {"file": file(exported.decode())})
@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_are_refused(signed_in: Client) -> None:
     assert response.context["form"].errors["file"]
 
 
-def test_a_warm_start_learns_from_the_source_and_its_search_works(owner: User, work: Work) -> None:
+def test_a_warm_start_learns_from_the_source_and_its_search_works(owner: Team, work: Work) -> None:
     source = predictor_of(owner, work, samples=16)
     heir = begin_predictor(owner, name="Heir", budget=6, initial=4, seed=5, source=source)
     work()
@@ -134,7 +134,7 @@ def test_a_warm_start_learns_from_the_source_and_its_search_works(owner: User, w
     assert search.run.status == Run.Status.SUCCEEDED, search.run.reason
 
 
-def test_a_source_of_other_hyperparameters_is_refused(owner: User, work: Work) -> None:
+def test_a_source_of_other_hyperparameters_is_refused(owner: Team, work: Work) -> None:
     other = predictor_of(owner, work, space=roomy_space())
     form = forms.PredictorForm(
         {
@@ -153,7 +153,7 @@ def test_a_source_of_other_hyperparameters_is_refused(owner: User, work: Work) -
 
 
 def test_samples_trained_since_make_a_version_stale_until_it_is_fitted_to_them(
-    signed_in: Client, owner: User, work: Work
+    signed_in: Client, owner: Team, work: Work
 ) -> None:
     first = begin_predictor(owner, budget=6, initial=4, seed=1)
     work()
@@ -182,7 +182,7 @@ def test_samples_trained_since_make_a_version_stale_until_it_is_fitted_to_them(
     assert Predictor.objects.filter(origin="refitted").count() == 1
 
 
-def test_a_changed_recipe_or_data_set_makes_a_version_stale(owner: User, work: Work) -> None:
+def test_a_changed_recipe_or_data_set_makes_a_version_stale(owner: Team, work: Work) -> None:
     predictor = predictor_of(owner, work)
     predictor.dataset_checksum = "0" * 64
     predictor.save()
@@ -194,7 +194,7 @@ def test_a_changed_recipe_or_data_set_makes_a_version_stale(owner: User, work: W
 
 
 def test_a_search_says_when_its_device_was_measured_again(
-    search: Search, signed_in: Client, owner: User
+    search: Search, signed_in: Client, owner: Team
 ) -> None:
     assert "This search is stale." not in signed_in.get(search.get_absolute_url()).content.decode()
     newer = table_of(owner, search.predictor.space.load())
@@ -203,7 +203,7 @@ def test_a_search_says_when_its_device_was_measured_again(
     assert newer.get_absolute_url() in page
 
 
-def test_the_page_shows_how_far_intervals_can_be_believed(signed_in: Client, owner: User, work: Work) -> None:
+def test_the_page_shows_how_far_intervals_can_be_believed(signed_in: Client, owner: Team, work: Work) -> None:
     predictor = predictor_of(owner, work)
     assert predictor.quality is not None
     levels, shares = zip(*predictor.quality["reliability"], strict=True)
@@ -216,7 +216,7 @@ def test_the_page_shows_how_far_intervals_can_be_believed(signed_in: Client, own
 
 
 def test_measured_energies_become_a_predictor_and_strangers_see_none_of_it(
-    signed_in: Client, owner: User, stranger: User, work: Work
+    signed_in: Client, owner: Team, stranger: User, work: Work
 ) -> None:
     table = table_of(owner, tiny_space())
     text = csv_of(tiny_space(), "energy_uj", lambda one: 1e3 * one.multiply_adds**0.5, 20)
@@ -243,7 +243,7 @@ def test_measured_energies_become_a_predictor_and_strangers_see_none_of_it(
 
 @pytest.mark.parametrize("value", ["nan", "-1", "0", "inf"])
 def test_energies_that_cannot_be_are_refused_with_their_line(
-    signed_in: Client, owner: User, value: str
+    signed_in: Client, owner: Team, value: str
 ) -> None:
     device = table_of(owner, tiny_space()).device
     text = csv_of(tiny_space(), "energy_mj", lambda one: float(value), 6)
@@ -254,7 +254,7 @@ def test_energies_that_cannot_be_are_refused_with_their_line(
     assert not CostPredictor.objects.exists()
 
 
-def test_energies_that_are_all_equal_fail_the_fit_with_a_sentence(owner: User, work: Work) -> None:
+def test_energies_that_are_all_equal_fail_the_fit_with_a_sentence(owner: Team, work: Work) -> None:
     device = table_of(owner, tiny_space()).device
     energy = energy_of(owner, device, lambda: 0)
     energy.measurements = [[genes, 2.0] for genes, _ in energy.measurements]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.models import CalibrationPoint, Device, LatencyTable, TableEntry
 from devices.runs.models import Run, Step
 from devices.runs.writing import writing
@@ -71,7 +71,7 @@ def roomy_space() -> SearchSpace:
 
 
 def table_of(
-    owner: User,
+    owner: Team,
     space: SearchSpace | None = None,
     work: Work | None = None,
     *,
@@ -119,7 +119,7 @@ def finish(run: Run) -> None:
         writer.succeed("Done.")
 
 
-def begin_predictor(owner: User, **changes: Any) -> Predictor:
+def begin_predictor(owner: Team, **changes: Any) -> Predictor:
     """A build of the tiny space that has not begun."""
     choices: dict[str, Any] = {
         "name": "Digits",
@@ -134,7 +134,7 @@ def begin_predictor(owner: User, **changes: Any) -> Predictor:
 
 
 def predictor_of(
-    owner: User, work: Work, *, name: str = "Digits", samples: int = 12, space: SearchSpace | None = None
+    owner: Team, work: Work, *, name: str = "Digits", samples: int = 12, space: SearchSpace | None = None
 ) -> Predictor:
     """A predictor fitted to made-up accuracies that grow with the logarithm of the multiply-adds."""
     space = space or tiny_space()
@@ -161,7 +161,7 @@ def predictor_of(
 
 
 def search_of(
-    owner: User, predictor: Predictor, table: LatencyTable | CostPredictor, work: Work, **changes: Any
+    owner: Team, predictor: Predictor, table: LatencyTable | CostPredictor, work: Work, **changes: Any
 ) -> Search:
     """A finished search at the middle of the range that the space spans."""
     least, greatest = latency_range(predictor.space.load(), table)
@@ -239,7 +239,7 @@ def csv_of(space: SearchSpace, column: str, value: Callable[[Architecture], floa
 
 
 def energy_of(
-    owner: User, device: Device, work: Work, *, space: SearchSpace | None = None, count: int = 12
+    owner: Team, device: Device, work: Work, *, space: SearchSpace | None = None, count: int = 12
 ) -> CostPredictor:
     """A predictor fitted to made-up energies that grow with the root of the multiply-adds."""
     space = space or tiny_space()

@@ -26,7 +26,7 @@ from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.test import Client  # noqa: E402
 
-from chamnet_web.accounts.models import User  # noqa: E402
+from chamnet_web.accounts.models import Team, User  # noqa: E402
 from devices.models import KernelFile, LatencyTable  # noqa: E402
 from devices.runs.models import Event, Run, Step  # noqa: E402
 from devices.services import this_machine  # noqa: E402
@@ -48,19 +48,23 @@ GENERATIONS = 300
 MADE_UP = "Made up"
 
 
-def owner() -> User:
+def person() -> User:
     return User.objects.get(username="ada")
+
+
+def owner() -> Team:
+    return person().teams.get()
 
 
 def prepare() -> None:
     """A person, recipes, and what a search and a final training stand on: made up, so that it is known."""
-    person = User.objects.create_user("ada")
-    name_recipe(person, "short", SHORT)
-    name_recipe(person, "final", FINAL)
+    team = User.objects.create_user("ada").teams.get()
+    name_recipe(team, "short", SHORT)
+    name_recipe(team, "final", FINAL)
     space = roomy_space()
-    table = table_of(person, space)
-    predictor = predictor_of(person, work_until_idle, name=MADE_UP, space=space)
-    search_of(person, predictor, table, work_until_idle, name=MADE_UP)
+    table = table_of(team, space)
+    predictor = predictor_of(team, work_until_idle, name=MADE_UP, space=space)
+    search_of(team, predictor, table, work_until_idle, name=MADE_UP)
 
 
 def recipe(name: str) -> str:
@@ -158,7 +162,7 @@ def integrity() -> dict[str, Any]:
 def session() -> str:
     """The cookie of a signed-in person."""
     client = Client()
-    client.force_login(owner())
+    client.force_login(person())
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 

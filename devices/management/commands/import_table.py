@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from devices.models import Device
+from devices.runs.ownership import owner_called
 from devices.services import import_table
 from devices.tables.formats import FormatError, read_table
 
@@ -21,10 +22,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--device", required=True, help="The device's name.")
-        parser.add_argument("--user", default="admin", help="Account the device belongs to.")
+        parser.add_argument("--user", default="admin", help="Account of whose first team the device is.")
 
     def handle(self, *args: Any, file: Path, device: str, user: str, **options: Any) -> None:
-        found = Device.objects.filter(owner__username=user, name=device).first()
+        found = Device.objects.filter(owner=owner_called(user), name=device).first()
         if found is None:
             raise CommandError(f"“{user}” has no device called “{device}”.")
         try:

@@ -24,7 +24,7 @@ class NoticeSettings(models.Model):
     """A person's defaults; a run's own `notify` comes before `when`."""
 
     owner = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notice_settings"
+        settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="notice_settings"
     )
     when = models.CharField(max_length=8, choices=When.choices, default=When.ALWAYS)
     sends_email = models.BooleanField(default=False)
@@ -74,7 +74,7 @@ class Notice(models.Model):
         FAILED = "failed", "Failed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="notices")
     run = models.ForeignKey("runs.Run", null=True, on_delete=models.CASCADE, related_name="notices")
     end_seq = models.PositiveIntegerField(
         null=True, help_text="Number of the event that ended the run: a run tried again ends again."

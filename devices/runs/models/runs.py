@@ -42,8 +42,8 @@ from devices.runs.models.notices import When
 
 
 class RunQuerySet(models.QuerySet["Run"]):
-    def owned_by(self, user: Any) -> RunQuerySet:
-        return self.filter(owner=user)
+    def owned_by(self, owner: Any) -> RunQuerySet:
+        return self.filter(owner=owner)
 
     def unfinished(self) -> RunQuerySet:
         return self.exclude(status__in=Run.FINAL)
@@ -63,7 +63,7 @@ class Run(models.Model):
     ACTIVE: ClassVar[frozenset[str]] = frozenset({Status.QUEUED, Status.RUNNING})
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
+    owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="runs")
     parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
     kind = models.CharField(max_length=32)
     title = models.CharField(max_length=200)

@@ -38,7 +38,7 @@ def send_test(wanted: NoticeSettings) -> int:
 
 
 def end_payload(run: Run) -> dict[str, Any]:
-    """What a webhook is told of an end (version 1; described in docs/notices.md)."""
+    """What a webhook is told of an end (version 1; described in docs/guide/14-notices.md)."""
     return _payload(
         "run.ended",
         run=str(run.pk),

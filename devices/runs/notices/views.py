@@ -12,6 +12,7 @@ from devices.runs.forms import NoticeForm
 from devices.runs.models import Notice
 from devices.runs.notices.owing import preferences_of, send_test
 from devices.runs.notices.webhook import SIGNATURE
+from devices.runs.ownership import owner_of
 
 SHOWN = 20
 NEW_SECRET = "new_webhook_secret"  # noqa: S105  (a key of the session, until it was shown)
@@ -20,7 +21,7 @@ NEW_SECRET = "new_webhook_secret"  # noqa: S105  (a key of the session, until it
 @require_http_methods(["GET", "POST"])
 def notices(request: HttpRequest) -> HttpResponse:
     """Settings of notices, and what became of the last ones."""
-    chosen = preferences_of(request.user)
+    chosen = preferences_of(owner_of(request))
     had_webhook = bool(chosen.webhook_url)
     form = NoticeForm(request.POST or None, instance=chosen)
     if request.method == "POST" and form.is_valid():
@@ -29,7 +30,7 @@ def notices(request: HttpRequest) -> HttpResponse:
             request.session[NEW_SECRET] = chosen.webhook_secret
         messages.success(request, "Your notices are set.")
         return redirect("notices")
-    saved = preferences_of(request.user)
+    saved = preferences_of(owner_of(request))
     context = {
         "form": form,
         "email_is_set_up": settings.EMAIL_IS_SET_UP,
@@ -45,7 +46,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 @require_POST
 def secret_new(request: HttpRequest) -> HttpResponse:
     """Replaces the secret; the page shown next is the only one that has its text."""
-    chosen = preferences_of(request.user)
+    chosen = preferences_of(owner_of(request))
     request.session[NEW_SECRET] = chosen.replace_secret()
     return redirect("notices")
 
@@ -53,7 +54,7 @@ def secret_new(request: HttpRequest) -> HttpResponse:
 @require_POST
 def test(request: HttpRequest) -> HttpResponse:
     """Sends a notice of nothing to every place that is set."""
-    if send_test(preferences_of(request.user)):
+    if send_test(preferences_of(owner_of(request))):
         messages.success(request, "A test is on its way. Reload this page to see what became of it.")
     else:
         messages.error(request, "There is nowhere to send it: set an e-mail address or a webhook first.")

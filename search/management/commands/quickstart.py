@@ -8,13 +8,13 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.files.storage import FileSystemStorage
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from devices.runs.execution import execute, sweep
 from devices.runs.models import Run, Step
+from devices.runs.ownership import owner_called
 from search.services.quickstart import PRESET, start_quickstart
 
 WIDTH = 30
@@ -25,13 +25,13 @@ class Command(BaseCommand):
     help = "Quick start in this process: prints the path of the exported file. No broker or worker is needed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", default="admin", help="Account that will own what is made.")
+        parser.add_argument("--user", default="admin", help="Account to whose first team it will belong.")
         parser.add_argument("--dataset", default=PRESET["dataset"])
         for name in ("budget", "initial", "population", "generations", "seed"):
             parser.add_argument(f"--{name}", type=int, default=PRESET[name])
 
     def handle(self, *args: Any, user: str, **options: Any) -> None:
-        owner = get_user_model().objects.filter(username=user).first()
+        owner = owner_called(user)
         if owner is None:
             raise CommandError(f"There is no account “{user}”. Run `python manage.py first_account` first.")
         logging.getLogger("devices.runs").setLevel(logging.WARNING)  # each step's line would cut the bars

@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
+from devices.runs.ownership import owner_called
 from search.models import ImageSet
 from search.services.datasets import start_import
 
@@ -17,14 +17,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path)
         parser.add_argument("--name", required=True, help="What it is called.")
-        parser.add_argument("--user", default="admin", help="Account it belongs to.")
+        parser.add_argument("--user", default="admin", help="Account to whose first team it belongs.")
         parser.add_argument("--size", type=int, help="Pixels it is stored at; else what suits the images.")
         parser.add_argument("--mirrors", action="store_true", help="A mirrored image is still of its class.")
 
     def handle(
         self, *args: Any, path: Path, name: str, user: str, size: int | None, mirrors: bool, **options: Any
     ) -> None:
-        owner = get_user_model().objects.filter(username=user).first()
+        owner = owner_called(user)
         if owner is None:
             raise CommandError(f"There is no account “{user}”.")
         if ImageSet.objects.filter(owner=owner, name=name).exists():

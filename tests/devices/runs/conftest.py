@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.runs import clock, registry, turns
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
@@ -24,7 +24,7 @@ def _fresh_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def begin(owner: User) -> Callable[..., Run]:
+def begin(owner: Team) -> Callable[..., Run]:
     """Starts a toy run whose first step is of the given kind."""
 
     def start(first_step: str = "toy.count", to: int = 3, parent: Run | None = None) -> Run:

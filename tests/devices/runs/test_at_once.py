@@ -19,11 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Begin = Callable[..., Run]
 
 
-def press(owner: User, run: Run, actions: tuple[str, str]) -> None:
+def press(ada: User, run: Run, actions: tuple[str, str]) -> None:
     """Each action from a browser of its own, as near to each other as threads come."""
     browsers = [Client(), Client()]
     for browser in browsers:
-        browser.force_login(owner)
+        browser.force_login(ada)
     ready = Barrier(2)
 
     def act(browser: Client, action: str) -> int:
@@ -54,12 +54,12 @@ def press(owner: User, run: Run, actions: tuple[str, str]) -> None:
     ],
 )
 def test_of_two_presses_one_comes_second(
-    owner: User, begin: Begin, before: str, actions: tuple[str, str], outcomes: set[str]
+    ada: User, begin: Begin, before: str, actions: tuple[str, str], outcomes: set[str]
 ) -> None:
     run = begin()
     if before != "queued":
         {"paused": pause, "cancelled": cancel}[before](run)
-    press(owner, run, actions)
+    press(ada, run, actions)
     run.refresh_from_db()
     events = list(run.events.order_by("seq"))
     statuses = [event.data["status"] for event in events if event.kind == "status"]

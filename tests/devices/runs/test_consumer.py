@@ -12,10 +12,9 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
-from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs import consumers, following
 from devices.runs.models import Run
 from devices.runs.routing import websocket_urlpatterns
@@ -35,12 +34,17 @@ def write(run: Run, count: int = 1) -> None:
 class Socket:
     """A browser's end of a connection."""
 
-    def __init__(self, run: Run, user: Any, after: object) -> None:
+    def __init__(self, run: Run, owner: Any, after: object) -> None:
+
+        async def find_owner() -> Any:
+            return None if self.shut_out else owner
+
+        self.shut_out = False
         scope = {
             "type": "websocket",
             "path": f"/ws/runs/{run.pk}/",
             "query_string": f"after={after}".encode(),
-            "user": user,
+            "find_owner": find_owner,
         }
         self._application = ApplicationCommunicator(URLRouter(websocket_urlpatterns), scope)
 
@@ -66,21 +70,21 @@ class Socket:
 
 
 @asynccontextmanager
-async def watching(run: Run, user: Any, after: object = 0) -> AsyncIterator[Socket]:
-    socket = Socket(run, user, after)
+async def watching(run: Run, owner: Any, after: object = 0) -> AsyncIterator[Socket]:
+    socket = Socket(run, owner, after)
     await socket.open()
     yield socket
     await socket.close()
 
 
-async def refusal(run: Run, user: Any, after: object = 0) -> int:
-    async with watching(run, user, after) as socket:
+async def refusal(run: Run, owner: Any, after: object = 0) -> int:
+    async with watching(run, owner, after) as socket:
         message = await socket.message()
         assert message["type"] == "websocket.close"
         return int(message["code"])
 
 
-async def test_history_comes_first_then_what_happens(begin: Begin, owner: User) -> None:
+async def test_history_comes_first_then_what_happens(begin: Begin, owner: Team) -> None:
     run = await database_sync_to_async(begin)()
     await write(run, 3)
     async with watching(run, owner) as socket:
@@ -92,7 +96,7 @@ async def test_history_comes_first_then_what_happens(begin: Begin, owner: User) 
 
 
 async def test_reconnecting_while_events_are_written_loses_none_and_doubles_none(
-    begin: Begin, owner: User
+    begin: Begin, owner: Team
 ) -> None:
     run = await database_sync_to_async(begin)()
     writer = asyncio.create_task(write(run, 120))
@@ -105,7 +109,7 @@ async def test_reconnecting_while_events_are_written_loses_none_and_doubles_none
 
 
 async def test_a_history_longer_than_one_read_arrives_whole(
-    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devices.runs.queries.BATCH", 4)
     monkeypatch.setattr(following, "KEPT", 3)
@@ -116,7 +120,7 @@ async def test_a_history_longer_than_one_read_arrives_whole(
 
 
 async def test_a_lost_nudge_costs_a_moment_but_no_event(
-    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
@@ -127,7 +131,7 @@ async def test_a_lost_nudge_costs_a_moment_but_no_event(
 
 
 async def test_many_sockets_share_the_reading_and_one_that_is_behind_catches_up(
-    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await database_sync_to_async(begin)()
     await write(run, 9)
@@ -153,7 +157,7 @@ async def test_many_sockets_share_the_reading_and_one_that_is_behind_catches_up(
 
 
 async def test_a_database_that_is_away_delays_events_and_loses_none(
-    begin: Begin, owner: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(following, "TRY_AGAIN_SECONDS", 0.01)
@@ -174,16 +178,30 @@ async def test_a_database_that_is_away_delays_events_and_loses_none(
 
 
 async def test_other_peoples_runs_and_unknown_ones_look_the_same(
-    begin: Begin, owner: User, stranger: User
+    begin: Begin, owner: Team, stranger: User
 ) -> None:
     run = await database_sync_to_async(begin)()
-    assert await refusal(run, stranger) == consumers.NOT_FOUND
-    assert await refusal(run, AnonymousUser()) == consumers.NOT_FOUND
+    assert await refusal(run, await stranger.teams.aget()) == consumers.NOT_FOUND
+    assert await refusal(run, None) == consumers.NOT_FOUND
     assert await refusal(Run(), owner) == consumers.NOT_FOUND
 
 
+async def test_whoever_loses_the_right_is_let_go(
+    begin: Begin, owner: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOOK_AGAIN_SECONDS", 0.02)
+    run = await database_sync_to_async(begin)()
+    async with watching(run, owner, 1) as socket:
+        assert await socket.is_silent()
+        socket.shut_out = True
+        assert await socket.message() == {
+            "type": "websocket.close",
+            "code": consumers.NOT_FOUND,
+        }
+
+
 @pytest.mark.parametrize("after", ["x", "-1", "", "1e3", "99999999999999999999"])
-async def test_nonsense_about_where_to_continue_is_refused(begin: Begin, owner: User, after: str) -> None:
+async def test_nonsense_about_where_to_continue_is_refused(begin: Begin, owner: Team, after: str) -> None:
     run = await database_sync_to_async(begin)()
     expected = {consumers.BAD_REQUEST} if after else {consumers.BAD_REQUEST, 0}
     if after == "":

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs import registry
 from devices.runs.models import Notice, NoticeSettings, Run
 from devices.runs.notices import sending
@@ -67,7 +67,7 @@ def receiver(settings) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def wanted(owner: User, settings) -> NoticeSettings:
+def wanted(owner: Team, settings) -> NoticeSettings:
     settings.EMAIL_IS_SET_UP = True
     return NoticeSettings.objects.create(owner=owner, sends_email=True, email="ada@example.com")
 
@@ -156,7 +156,7 @@ def test_a_run_says_otherwise_than_its_owner(
 
 
 def test_nothing_is_owed_for_what_a_run_began_nor_for_what_was_over_at_once(
-    begin: Begin, wanted: NoticeSettings, owner: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, wanted: NoticeSettings, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = begin()
     parent.steps.all().delete()
@@ -274,7 +274,7 @@ def post(client: Client, **changes: str) -> Any:
     return client.post(reverse("notices"), {"when": "failure"} | changes)
 
 
-def test_a_person_sets_where_and_when_and_sees_the_secret_once(signed_in: Client, owner: User) -> None:
+def test_a_person_sets_where_and_when_and_sees_the_secret_once(signed_in: Client, owner: Team) -> None:
     assert post(signed_in, webhook_url="https://example.com/hook").status_code == 302
     chosen = NoticeSettings.objects.get(owner=owner)
     assert (chosen.when, chosen.webhook_url) == ("failure", "https://example.com/hook")

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.runs import turns
 from devices.runs.execution import execute, execute_due, release_all, sweep
 from devices.runs.models import Run, Step
@@ -270,13 +270,13 @@ def test_tries_are_counted_from_what_was_saved_last(begin: Begin, settings) -> N
 
 
 def test_the_jobs_of_two_people_and_two_jobs_of_one_take_turns(
-    begin: Begin, owner: User, stranger: User, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, owner: Team, stranger: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = begin()
     study.steps.all().delete()
     models = [begin(parent=study) for _ in range(4)]
     build, other = begin(), begin()
-    Run.objects.filter(pk=other.pk).update(owner=stranger)
+    Run.objects.filter(pk=other.pk).update(owner=stranger.teams.get())
     first = models[0].steps.get().pk
     taken: list[Run] = []
     for _ in range(6):
@@ -304,7 +304,7 @@ def test_with_one_worker_two_people_alternate_however_many_jobs_one_has(begin: B
     for _ in range(3):
         begin(to=1)
     other = begin(to=3)
-    Run.objects.filter(pk=other.pk).update(owner=stranger)
+    Run.objects.filter(pk=other.pk).update(owner=stranger.teams.get())
     served: list[Run] = []
     while due := turns.in_order("light"):
         served.append(Step.objects.get(pk=due[0]).run)
