@@ -160,7 +160,9 @@ def _search(owner: Any) -> NextStep | None:
 
 
 def _use(owner: Any, there: dict[str, int]) -> NextStep:
-    newest = Search.objects.owned_by(owner).usable().filter(candidates__models=None, candidates__rank=1)
+    newest = (
+        Search.objects.owned_by(owner).usable().filter(candidates__trained_models=None, candidates__rank=1)
+    )
     found = newest.only("name").first()
     if not there["models"] and found is not None:
         return NextStep(

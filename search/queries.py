@@ -156,6 +156,12 @@ def usable_timings(owner: Any) -> QuerySet[CostPredictor]:
     return usable_costs(owner).filter(quantity=CostPredictor.Quantity.LATENCY)
 
 
+def can_search(owner: Any) -> bool:
+    """Whether there is something that predicts accuracy, and something that predicts latency."""
+    timed = usable_tables(owner).exists() or usable_timings(owner).exists()
+    return timed and usable_predictors(owner).exists()
+
+
 def newer_table(table: LatencyTable) -> LatencyTable | None:
     """The newest finished version of the same device and space, if it is not this one.
 

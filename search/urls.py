@@ -50,6 +50,7 @@ urlpatterns = [
     path("predictors/<uuid:predictor_id>/samples.csv", predictors.predictor_csv, name="predictor-csv"),
     path("predictors/<uuid:predictor_id>/refit/", predictors.predictor_refit, name="predictor-refit"),
     path("searches/", searches.search_list, name="searches"),
+    path("searches/span/", searches.latency_span, name="search-span"),
     path("searches/new/", searches.search_new, name="search-new"),
     path("searches/<uuid:search_id>/", searches.search_page, name="search"),
     path("searches/<uuid:search_id>/rows/", searches.search_page_rows, name="search-rows"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 from search.models import OwnRecipe, Space, TrainingRecipe
@@ -18,7 +19,13 @@ from search.training.recipes import Recipe, suited
 def space_for(preset_name: str, known: str | Dataset) -> SearchSpace:
     """A preset space with the data set's classes and channels. Raises ValueError for unknown names."""
     dataset = datasets.dataset(known) if isinstance(known, str) else known
-    return preset(preset_name, classes=len(dataset.classes), in_channels=dataset.channels)
+    return _preset(preset_name, len(dataset.classes), dataset.channels)
+
+
+@lru_cache(maxsize=256)
+def _preset(name: str, classes: int, channels: int) -> SearchSpace:
+    """Made once for all data sets of as many classes and channels: a large space is costly to make."""
+    return preset(name, classes=classes, in_channels=channels)
 
 
 def small_presets() -> list[str]:

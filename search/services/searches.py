@@ -174,20 +174,20 @@ def keep_front_point(search: Search, index: int) -> Candidate:
     return candidate
 
 
-def search_ranges(user: Any) -> dict[str, dict[str, object]]:
-    """What the latency limit can be, for each predictor and table."""
-    found: dict[str, dict[str, object]] = {}
-    for predictor in usable_predictors(user):
-        space = predictor.space.load()
-        sources: list[LatencyTable | CostPredictor] = [
-            *usable_tables(user)[:20],
-            *usable_timings(user)[:20],
-        ]
-        for table in sources:
-            try:
-                least, greatest = latency_range(space, table)
-            except ValueError as error:
-                found[f"{predictor.pk}|{table.pk}"] = {"problem": str(error)}
-            else:
-                found[f"{predictor.pk}|{table.pk}"] = {"least_ms": least, "greatest_ms": greatest}
-    return found
+def search_range(owner: Any, predictor_id: UUID, source_id: UUID) -> dict[str, object]:
+    """What the latency limit can be with a predictor on a device, in milliseconds, or why none can be.
+
+    Raises Predictor.DoesNotExist for what is not the owner's, or not finished.
+    """
+    predictor = usable_predictors(owner).get(pk=predictor_id)
+    source = (
+        usable_tables(owner).filter(pk=source_id).first()
+        or usable_timings(owner).filter(pk=source_id).first()
+    )
+    if source is None:
+        raise Predictor.DoesNotExist
+    try:
+        least, greatest = latency_range(predictor.space.load(), source)
+    except ValueError as error:
+        return {"problem": str(error)}
+    return {"least_ms": least, "greatest_ms": greatest}

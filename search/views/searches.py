@@ -6,7 +6,7 @@ import math
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,8 +18,9 @@ from devices.runs.writing import finite
 from search.candidates import Explored, thinned
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
-from search.models import Candidate, PublishedSet, Search
+from search.models import Candidate, Predictor, PublishedSet, Search
 from search.queries import (
+    can_search,
     newer_table,
     search_rows,
     searches_of_group,
@@ -27,7 +28,7 @@ from search.queries import (
 )
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
-from search.services.searches import keep_front_point, search_ranges, start_searches
+from search.services.searches import keep_front_point, search_range, start_searches
 from search.views.candidate_rows import Asked, rows_context
 from search.views.settings import Beginning, beginning
 
@@ -50,8 +51,18 @@ def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         return redirect(start_searches(owner=owner_of(request), **form.cleaned_data))
-    context = {"form": form, "start": start, "ranges": search_ranges(owner_of(request))}
+    context = {"form": form, "start": start, "can_begin": can_search(owner_of(request))}
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+def latency_span(request: HttpRequest) -> JsonResponse:
+    """Which latencies a predictor's space spans on a device: what a form says beside its limit."""
+    try:
+        predictor, source = (UUID(request.GET.get(name, "")) for name in ("predictor", "table"))
+        return JsonResponse(search_range(owner_of(request), predictor, source))
+    except (ValueError, Predictor.DoesNotExist):
+        raise Http404("There is no such predictor or table.") from None
 
 
 @require_GET

@@ -19,8 +19,7 @@ from devices.runs.writing import finite
 from search.forms.studies import StudyForm
 from search.lists import studies
 from search.models import Study, StudyEntry
-from search.queries import study_rows
-from search.services.searches import search_ranges
+from search.queries import can_search, study_rows
 from search.services.studies import start_study, summary
 from search.views.settings import beginning
 
@@ -47,7 +46,7 @@ def study_new(request: HttpRequest) -> HttpResponse:
     form = StudyForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         return redirect(start_study(owner=owner_of(request), **form.cleaned_data))
-    context = {"form": form, "start": start, "ranges": search_ranges(owner_of(request))}
+    context = {"form": form, "start": start, "can_begin": can_search(owner_of(request))}
     return render(request, "search/study_form.html", context, status=422 if form.errors else 200)
 
 

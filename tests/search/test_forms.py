@@ -248,11 +248,19 @@ def test_a_device_with_an_energy_limit_alone_cannot_have_its_own_network(
 
 
 def test_the_form_shows_the_range_that_the_space_spans(signed_in: Client, searchable: dict[str, Any]) -> None:
-    response = signed_in.get("/searches/new/")
     least, greatest = latency_range(Predictor.objects.get().space.load(), LatencyTable.objects.get())
-    (found,) = response.context["ranges"].values()
-    assert found == {"least_ms": least, "greatest_ms": greatest}
+    asked = {name: searchable[name] for name in ("predictor", "table")}
+    assert signed_in.get("/searches/span/", asked).json() == {"least_ms": least, "greatest_ms": greatest}
     assert least < greatest
+
+
+def test_the_range_of_other_peoples_things_and_of_nonsense_is_not_told(
+    client: Client, stranger: User, searchable: dict[str, Any]
+) -> None:
+    client.force_login(stranger)
+    asked = {name: searchable[name] for name in ("predictor", "table")}
+    assert client.get("/searches/span/", asked).status_code == 404
+    assert client.get("/searches/span/", {"predictor": "x", "table": ""}).status_code == 404
 
 
 def test_a_table_that_does_not_cover_the_space_is_refused_with_what_to_do(
