@@ -21,7 +21,8 @@ test: install $(STAMP)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	node --test tests/js/*.test.mjs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not services and not browser"
+	$(BIN)/python -m pytest -m "services or browser"
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy .
