@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "chamnet_web.accounts.middleware.OneTimePasswordMiddleware",
     "chamnet_web.accounts.middleware.TeamMiddleware",
     "chamnet_web.accounts.middleware.AuditMiddleware",
+    "devices.runs.middleware.TooManyRunsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -239,6 +240,7 @@ TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
 LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)
 STEP_ATTEMPTS = whole_number("STEP_ATTEMPTS", 3)
+TEAM_RUNS = whole_number("TEAM_RUNS", 100)
 
 # Notices of the ends of runs.
 PUBLIC_URL = public_url(HOST, PORT)

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from devices.runs.models import Run
 from devices.runs.writing import writing
+
+
+class TooManyRunsError(Exception):
+    """The owner has as many unfinished runs as one may have. The message is a sentence for a person."""
 
 
 def start_run(
@@ -25,7 +30,18 @@ def start_run(
     total: int | None = None,
     parent: Run | None = None,
 ) -> Run:
-    """Creates a run with its first step. Call it in the transaction that creates what the run works on."""
+    """Creates a run with its first step. Call it in the transaction that creates what the run works on.
+
+    Raises TooManyRunsError; what a run begins itself does not count.
+    """
+    if (
+        parent is None
+        and Run.objects.filter(owner=owner, parent=None).unfinished().count() >= settings.TEAM_RUNS
+    ):
+        raise TooManyRunsError(
+            f"{settings.TEAM_RUNS} runs are unfinished, which is as many as a team may have: "
+            "wait for one to end, or cancel one."
+        )
     run = Run.objects.create(owner=owner, kind=kind, title=title, total=total, parent=parent)
     with writing(run.pk) as writer:
         writer.event("status", {"status": run.status, "message": "", "reason": ""})

@@ -61,3 +61,17 @@ def test_the_log_is_a_text_file(signed_in: Client, begin: Begin) -> None:
     response = signed_in.get(reverse("run-log", args=[run.pk]))
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert "status status=queued" in response.content.decode()
+
+
+def test_a_team_has_so_many_unfinished_runs_and_is_told_when_it_has_them(
+    signed_in: Client, begin: Begin, settings
+) -> None:
+    settings.TEAM_RUNS = 2
+    first = begin()
+    begin(parent=first)
+    begin()
+    answer = signed_in.post(reverse("quickstart"))
+    assert answer.status_code == 429
+    assert "2 runs are unfinished" in answer.content.decode()
+    act(signed_in, first, "cancel")
+    assert signed_in.post(reverse("quickstart")).status_code == 302
