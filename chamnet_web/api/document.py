@@ -1,0 +1,89 @@
+"""What the API says of itself: an OpenAPI 3.1 document, and a page for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from devices.api.answers import Problem
+
+METHODS = ("get", "post", "put", "patch", "delete")
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 100},
+    "description": "The same key and body, sent again within a day, make one thing and get one answer.",
+}
+ERRORS = {
+    400: "The body is no JSON.",
+    401: "Nobody is known by what was sent.",
+    403: "They may not.",
+    404: "There is no such thing, or it belongs to another team.",
+    409: "It does not fit the state of things.",
+    413: "The body is too large.",
+    422: "What was sent is not valid.",
+    429: "Too many requests.",
+}
+
+
+class Api(NinjaAPI):
+    """Names operations by their functions, and tells every error that they can answer with."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**options)
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                _complete(path, method, operation)
+        return document
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Adds a summary from the description, the key, and errors."""
+    summary, _, rest = operation.get("description", "").partition("\n")
+    operation["summary"], operation["description"] = summary.partition(".")[0], f"{summary}\n{rest}".strip()
+    changes = method != "get"
+    possible = [401, 403, 404, 429] + [400, 409, 413] * changes
+    if changes or operation["parameters"]:
+        possible.append(422)
+    if method == "post" and "/agent/" not in path:
+        operation["parameters"] = [*operation["parameters"], KEY]
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in sorted(possible):
+        operation["responses"].setdefault(status, {"description": ERRORS[status], "content": content})
+
+
+@require_GET
+def api_page(request: HttpRequest) -> HttpResponse:
+    """Every operation by subject."""
+    subjects: dict[str, list[dict[str, Any]]] = {}
+    for path, method, operation in operations():
+        facts = {"method": method.upper(), "path": path, "operation": operation}
+        subjects.setdefault(operation["tags"][0], []).append(facts)
+    context = {"subjects": [(tag, f"subject-{n}", found) for n, (tag, found) in enumerate(subjects.items())]}
+    return render(request, "api.html", context)
+
+
+@cache
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of every operation of the API."""
+    from chamnet_web.api.routes import api  # it is built of this module's class
+
+    document = api.get_openapi_schema()
+    return [
+        (path, method, methods[method])
+        for path, methods in document["paths"].items()
+        for method in METHODS
+        if method in methods
+    ]

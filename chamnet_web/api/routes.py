@@ -1,0 +1,85 @@
+"""The API with the routers of every room, and its addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+
+from chamnet_web.api.access import SessionAccess, TokenAccess
+from chamnet_web.api.document import Api, operations
+from chamnet_web.api.errors import handle_errors, not_found
+from chamnet_web.api.once import once
+from devices.api import agent, devices, runs, tables
+from devices.api.agent import DeviceAuth
+from search.api import costs, datasets, models, predictors, recipes, searches, spaces, studies
+
+View = Callable[..., HttpResponseBase]
+
+people = [TokenAccess(), SessionAccess()]
+api = Api(
+    title="ChamNet",
+    version="1",
+    description="Everything the pages do: devices and their latency tables, predictors, searches, models.",
+    docs_url=None,
+    auth=people,
+    urls_namespace="api",
+)
+handle_errors(api)
+api.add_router("/devices", devices.router)
+api.add_router("/tables", tables.router, auth=[DeviceAuth(), *people])
+api.add_router("", spaces.tables)
+api.add_router("/spaces", spaces.router)
+api.add_router("/datasets", datasets.router)
+api.add_router("/uploads", datasets.uploads)
+api.add_router("/recipes", recipes.router)
+api.add_router("/predictors", predictors.router)
+api.add_router("", costs.router)
+api.add_router("/searches", searches.router)
+api.add_router("/candidates", searches.candidates)
+api.add_router("/candidates", models.candidates)
+api.add_router("/models", models.router)
+api.add_router("/studies", studies.router)
+api.add_router("/quickstart", studies.quickstart)
+api.add_router("/runs", runs.router)
+api.add_router("/agent", agent.router, auth=DeviceAuth())
+
+
+def told(view: View) -> View:
+    """Notes what a request does in the API's words, for the trail of who did what."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.resolver_match is not None and request.method not in ("GET", "HEAD", "OPTIONS"):
+            route = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.resolver_match.route)
+            summary = _summaries().get((f"/{route}", str(request.method).lower()))
+            if summary:
+                request.action = f"by API: {summary.lower()}"  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+def _summaries() -> dict[tuple[str, str], str]:
+    return {(path, method): operation["summary"] for path, method, operation in operations()}
+
+
+def _urls() -> tuple[Any, str, str]:
+    """The API's addresses. Their own keys open them: Django's middleware knows sessions only."""
+    patterns, name, namespace = api.urls
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            view = told(once(pattern.callback))
+            vars(view).update(login_required=False, csrf_exempt=True)
+            pattern.callback = view
+    missing: Any = wraps(not_found)(lambda request, path: not_found(request, path))
+    vars(missing).update(login_required=False, csrf_exempt=True)
+    return [*patterns, path("<path:path>", missing)], name, namespace
+
+
+urls = _urls()
