@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from django.http import HttpRequest
@@ -65,6 +65,7 @@ def told(view: View) -> View:
     return wrapped
 
 
+@cache
 def _summaries() -> dict[tuple[str, str], str]:
     return {(path, method): operation["summary"] for path, method, operation in operations()}
 

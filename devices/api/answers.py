@@ -64,6 +64,17 @@ class Linked(Schema):
         return str(row.get_absolute_url())
 
 
+class With:
+    """A row as an answer shows it: with further facts, that stand before its own."""
+
+    def __init__(self, row: Any, **facts: Any) -> None:
+        self._row = row
+        vars(self).update(facts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
+
+
 def page_of(
     request: HttpRequest,
     rows: QuerySet[Any] | list[Any],

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Text, Window, checked, filled, page_of
+from devices.api.answers import Line, Linked, Page, Text, Window, With, checked, filled, page_of
 from devices.forms import DeviceForm
 from devices.models import Device, DeviceToken
 from devices.runs.ownership import owner_of
@@ -93,8 +93,7 @@ def list_agent_tokens(request: HttpRequest, device_id: UUID, window: Query[Windo
 def make_agent_token(request: HttpRequest, device_id: UUID) -> Any:
     """Make a token for an agent. The answer is the only one that has its text."""
     token, text = DeviceToken.issue(device_of(request, device_id))
-    token.text = text  # type: ignore[attr-defined]  # told once, never stored
-    return Status(201, token)
+    return Status(201, With(token, text=text))
 
 
 @router.delete("/{uuid:device_id}/tokens/{int:token_id}", response={204: None})

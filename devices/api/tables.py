@@ -14,7 +14,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from devices import queries, services
 from devices.api.agent import token_of
-from devices.api.answers import Linked, Page, Refused, Text, Window, content_of, page_of
+from devices.api.answers import Linked, Page, Refused, Text, Window, With, content_of, page_of
 from devices.api.devices import device_of
 from devices.api.runs import RunFacts
 from devices.forms import MOST_BYTES
@@ -114,9 +114,12 @@ def import_table(
 def get_table(request: HttpRequest, table_id: UUID) -> Any:
     """Get a latency table."""
     (table,) = counted([_table(request, table_id)])
-    table.coverage = queries.coverage(table)  # type: ignore[attr-defined]  # for the answer alone
-    table.formats = queries.formats_of(table)  # type: ignore[attr-defined]
-    return TableDetail.from_orm(_Pointed(table))
+    return With(
+        table,
+        coverage=queries.coverage(table),
+        points=queries.calibration_points(table),
+        formats=queries.formats_of(table),
+    )
 
 
 @router.get("/{uuid:table_id}/operators", response=Page[OperatorFacts])
@@ -143,17 +146,6 @@ def export_table(request: HttpRequest, table_id: UUID, file_format: str) -> Any:
     name = f"table-{table.version}.{EXTENSIONS[file_format]}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-class _Pointed:
-    """A table whose `points` are those that an answer shows."""
-
-    def __init__(self, table: LatencyTable) -> None:
-        self._table = table
-        self.points = queries.calibration_points(table)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._table, name)
 
 
 def _tables(request: HttpRequest) -> Any:

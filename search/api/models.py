@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Refused, Window, checked, content_of, filled, page_of
+from devices.api.answers import Line, Linked, Page, Refused, Window, With, checked, content_of, filled, page_of
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.api.searches import candidate_of
@@ -136,11 +136,7 @@ def list_models(request: HttpRequest, window: Query[Window]) -> Any:
 def get_model(request: HttpRequest, model_id: UUID) -> Any:
     """Get a trained model with its epochs and files."""
     row = _model(request, model_id)
-    return ModelFacts.from_orm(row).dict() | {
-        "epochs": list(row.epochs.all()),
-        "files": list(row.files.all()),
-        "is_verified": row.is_verified,
-    }
+    return With(row, epochs=list(row.epochs.all()), files=list(row.files.all()))
 
 
 @router.get("/{uuid:model_id}/files/{file_format}", response={200: None}, openapi_extra={"responses": {

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import File, Line, Linked, Page, Refused, Window, checked, filled, page_of
+from devices.api.answers import File, Line, Linked, Page, Refused, Window, With, checked, filled, page_of
 from devices.api.files import sent
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
@@ -161,8 +161,7 @@ def begin_estimate(request: HttpRequest, data: Chosen) -> Any:
 def get_predictor(request: HttpRequest, predictor_id: UUID) -> Any:
     """Get an accuracy predictor."""
     row = _predictor(request, predictor_id)
-    row.stale = stale_predictors([row]).get(row.pk, [])  # type: ignore[attr-defined]  # for the answer
-    return row
+    return With(row, stale=stale_predictors([row]).get(row.pk, []))
 
 
 @router.get("/{uuid:predictor_id}/samples", response=Page[SampleFacts])

@@ -21,6 +21,7 @@ class RecipeFacts(Schema):
     """A recipe: a preset or one of the team's own. Its id comes from its content."""
 
     id: str
+    key: str = Field(description="How it is named where a recipe is asked for.")
     name: str
     note: str
     is_preset: bool
@@ -78,6 +79,7 @@ def _known(request: HttpRequest) -> list[dict[str, Any]]:
 def _facts(name: str, note: str, recipe: Recipe, *, is_preset: bool) -> dict[str, Any]:
     return {
         "id": recipe.id,
+        "key": name if is_preset else recipe.id,
         "name": name,
         "note": note,
         "is_preset": is_preset,

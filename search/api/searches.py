@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Refused, Size, Window, checked, filled, page_of
+from devices.api.answers import Line, Linked, Page, Refused, Size, Window, With, checked, filled, page_of
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.forms.searches import SearchForm
@@ -169,15 +169,15 @@ def begin_search(request: HttpRequest, data: NewSearch) -> Any:
 @router.get("/{uuid:search_id}", response=SearchDetail)
 def get_search(request: HttpRequest, search_id: UUID) -> Any:
     """Get a search."""
-    row: Any = _search(request, search_id)
+    row = _search(request, search_id)
     further = row.further_limits.select_related("table__device", "cost__device")
     last = row.generation_rows.order_by("number").last()
-    facts = {
-        "further_limits": list(further),
-        "generation_count": row.generation_rows.count(),
-        "last_generation": {"number": last.number} | last.summary if last else None,
-    }
-    return SearchFacts.from_orm(row).dict() | facts | {"neighbours": row.neighbours}
+    return With(
+        row,
+        further_limits=list(further),
+        generation_count=row.generation_rows.count(),
+        last_generation={"number": last.number} | last.summary if last else None,
+    )
 
 
 @router.get("/{uuid:search_id}/candidates", response=Page[CandidateFacts])
@@ -234,8 +234,7 @@ def get_candidate(request: HttpRequest, candidate_id: UUID) -> Any:
                 "is_learned": table is not None and table.is_learned(layer.operator),
             }
         )
-    facts = {"values": architecture.values, "limits": row.limits, "layers": layers}
-    return CandidateFacts.from_orm(row).dict() | facts
+    return With(row, values=architecture.values, layers=layers)
 
 
 def candidate_of(request: HttpRequest, candidate_id: UUID) -> Candidate:

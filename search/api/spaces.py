@@ -119,9 +119,11 @@ def list_coverage(request: HttpRequest, table_id: UUID, window: Query[Window]) -
 def complete_latency_table(request: HttpRequest, table_id: UUID, data: Completion) -> Any:
     """Begin a version of a latency table that also has what it lacks of a space."""
     table = _table(request, table_id)
-    space, _ = _space(request, data.space)
+    known = measurable_spaces(owner_of(request)).get(data.space)
+    if known is None:
+        raise Refused(422, "There is no such space.", ["space: There is no such space."])
     try:
-        completed = complete_table(table=table, space=space, way=cast("Way", data.way))
+        completed = complete_table(table=table, space=known[0], way=cast("Way", data.way))
     except ValueError as error:
         raise Refused(409, str(error)) from error
     return Status(201, counted([completed])[0])

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Window, checked, filled, page_of
+from devices.api.answers import Line, Linked, Page, Window, With, checked, filled, page_of
 from devices.api.runs import RunFacts
 from devices.runs.models import Run
 from devices.runs.ownership import owner_of
@@ -79,9 +79,9 @@ def begin_study(request: HttpRequest, data: NewStudy) -> Any:
 def get_study(request: HttpRequest, study_id: UUID) -> Any:
     """Get a study with what it found."""
     rows = Study.objects.owned_by(owner_of(request)).select_related("run")
-    row: Any = get_object_or_404(rows, pk=study_id)
+    row = get_object_or_404(rows, pk=study_id)
     models = list(row.models.order_by("created_at").values_list("pk", flat=True))
-    return StudyFacts.from_orm(row).dict() | {"result": row.result, "models": models}
+    return With(row, models=models)
 
 
 @quickstart.post("", response={200: RunFacts, 201: RunFacts})
