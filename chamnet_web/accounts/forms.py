@@ -81,7 +81,7 @@ class AccessTokenForm(forms.Form):
         choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")],
         initial="90",
         coerce=int,
-        empty_value=None,  # type: ignore[arg-type]  # for no end
+        empty_value=None,
         required=False,
     )
 

@@ -1,4 +1,4 @@
-"""What programs come with instead of a session: access tokens, and the keys that make a request happen once."""
+"""What programs come with: access tokens instead of a session, and keys that make a request happen once."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ class AccessToken(models.Model):
         READ = "read", "Read"
         WRITE = "write", "Read and write"
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens")
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="access_tokens")
     name = models.CharField(max_length=80)
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.WRITE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -36,35 +37,37 @@ def not_found(request: HttpRequest, path: str) -> HttpResponse:
     return problem(404, "The API has no such address; /api/ lists those it has.")
 
 
-def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+def _unknown(request: HttpRequest, error: Any) -> HttpResponse:
     response = problem(401, NO_KEY)
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+def _http(request: HttpRequest, error: Any) -> HttpResponse:
     if error.status_code == 400:
         return problem(400, "The request's body is not the JSON that this address takes.")
     return problem(error.status_code, str(error))
 
 
-def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     problems = []
     for one in error.errors:
-        place = ".".join(str(part) for part in one["loc"][1:] if part not in ("data", "window", "chosen"))
+        place = ".".join(
+            str(part) for part in one["loc"][1:] if part not in ("data", "window", "chosen", "piece")
+        )
         problems.append(f"{place or one['loc'][0]}: {one['msg']}"[:500])
     return problem(422, "What was sent does not fit.", problems)
 
 
-def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
+def _refused(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(error.status, error.detail, error.problems)
 
 
-def _too_many(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
+def _too_many(request: HttpRequest, error: Any) -> HttpResponse:
     response = _refused(request, error)
     response.headers["Retry-After"] = str(error.seconds)
     return response
 
 
-def _taken(request: HttpRequest, error: IntegrityError) -> HttpResponse:
+def _taken(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(409, "Another request did the same at the same moment: look at what there is now.")

@@ -130,7 +130,12 @@ class Client:
         return self.post(f"/runs/{run_id}/actions/{action}")
 
     def upload(
-        self, path: str | Path, name: str, *, on_progress: Callable[[int, int], None] | None = None, **fields: Any
+        self,
+        path: str | Path,
+        name: str,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+        **fields: Any,
     ) -> Facts:
         """Sends a data set in pieces and begins to read it; one that was sent in part goes on from there."""
         file = Path(path)
@@ -141,7 +146,9 @@ class Client:
                 content.seek(state["received"])
                 piece = content.read(state["piece"])
                 address, query = f"/uploads/{state['id']}", {"offset": state["received"]}
-                answer = self.transport.content("PUT", address, piece, "application/octet-stream", query=query)
+                answer = self.transport.content(
+                    "PUT", address, piece, "application/octet-stream", query=query
+                )
                 state = json.loads(answer)
                 if on_progress is not None:
                     on_progress(state["received"], size)
@@ -150,8 +157,8 @@ class Client:
     def download(self, model_id: str, file_format: str, folder: str | Path = ".") -> Path:
         """Fetches a file of a model and gives its path.
 
-        It gets its name only when its SHA-256 is what the server says. Raises ApiError, or ValueError for a file
-        that arrived damaged.
+        It gets its name only when its SHA-256 is what the server says. Raises ApiError, or ValueError for a
+        file that arrived damaged.
         """
         files = {one["format"]: one for one in self.get(f"/models/{model_id}")["files"]}
         known = files.get(file_format)
@@ -162,12 +169,17 @@ class Client:
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         digest = hashlib.sha256()
         try:
-            with self.transport.open(f"/models/{model_id}/files/{file_format}") as answer, partial.open("wb") as out:
+            with (
+                self.transport.open(f"/models/{model_id}/files/{file_format}") as answer,
+                partial.open("wb") as out,
+            ):
                 while piece := answer.read(PIECE):
                     digest.update(piece)
                     out.write(piece)
             if digest.hexdigest() != known["sha256"]:
-                raise ValueError(f"{target.name} arrived damaged: its SHA-256 is not the server's. Try again.")
+                raise ValueError(
+                    f"{target.name} arrived damaged: its SHA-256 is not the server's. Try again."
+                )
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
@@ -209,7 +221,9 @@ class Client:
         return run
 
     def _stream(self, run_id: str, after: int) -> Any:
-        return self.transport.open(f"/runs/{run_id}/events", query={"after": after}, Accept="text/event-stream")
+        return self.transport.open(
+            f"/runs/{run_id}/events", query={"after": after}, Accept="text/event-stream"
+        )
 
     def _is_told(self, run_id: str, after: int) -> bool:
         return bool(self.get(f"/runs/{run_id}/events", after=after, limit=1)["is_final"])

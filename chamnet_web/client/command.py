@@ -1,7 +1,7 @@
 """The command `chamnet`: a server's devices, predictors, searches and models from a terminal.
 
-It ends with 0; 1 for what the server refused or a run that failed; 2 for a wrong use; 3 for a server that does
-not answer; 4 for nobody who is logged in.
+It ends with 0; 1 for what the server refused or a run that failed; 2 for a wrong use; 3 for a server that
+does not answer; 4 for nobody who is logged in.
 """
 
 from __future__ import annotations

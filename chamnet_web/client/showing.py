@@ -19,7 +19,7 @@ errors = Console(stderr=True, highlight=False)
 
 def as_json(found: Any) -> None:
     """One JSON document."""
-    print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201  (it is the command's answer)
+    print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def listed(rows: Iterable[Facts], columns: Sequence[tuple[str, Callable[[Facts], Any]]]) -> None:

@@ -37,7 +37,12 @@ class Transport:
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout_seconds: float = 60.0, pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_seconds: float = 60.0,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         scheme, _, rest = url.partition("://")
         if scheme not in ("http", "https") or not rest:

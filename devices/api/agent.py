@@ -10,12 +10,12 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from ninja import Path, Router, Schema
+from ninja import P, PathEx, Router, Schema
 from ninja.security import HttpBearer
 from pydantic import Field
 
 from devices import agents
-from devices.api.answers import FURTHEST, Refused, Text
+from devices.api.answers import FURTHEST, Refused, Text, file_answer
 from devices.models import DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 
 SEEN_AGAIN_AFTER = timedelta(seconds=5)
@@ -105,7 +105,7 @@ def work(request: HttpRequest) -> Any:
 
 @router.post("/tables/{uuid:table_id}/{number}", response=Counted)
 def take_timings(
-    request: HttpRequest, table_id: UUID, data: Results, number: int = Path(ge=0, le=FURTHEST)
+    request: HttpRequest, table_id: UUID, data: Results, number: PathEx[int, P(ge=0, le=FURTHEST)]
 ) -> Any:
     """Takes the timings of an assignment of a table in. Sending them again changes nothing."""
     table = get_object_or_404(LatencyTable, pk=table_id, device=_token(request).device)
@@ -113,16 +113,13 @@ def take_timings(
 
 
 @router.post("/networks/{network_id}", response=Counted)
-def take_network(
-    request: HttpRequest, data: Results, network_id: int = Path(ge=0, le=2**63 - 1)
-) -> Any:
+def take_network(request: HttpRequest, data: Results, network_id: PathEx[int, P(ge=0, le=2**63 - 1)]) -> Any:
     """Takes the measurements of a whole network in. Sending them again changes nothing."""
     row = get_object_or_404(NetworkMeasurement, pk=network_id, device=_token(request).device)
     return _counted(lambda: agents.take_network(_token(request), row, data.values, data.facts))
 
 
-@router.get("/files/{sha256}", response={200: None}, openapi_extra={"responses": {
-    200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}}})  # fmt: skip
+@router.get("/files/{sha256}", response={200: None}, openapi_extra=file_answer("application/gzip"))
 def kernel_file(request: HttpRequest, sha256: Text) -> HttpResponse:
     """A file to measure, compressed with gzip; its name is the SHA-256 of what is sent."""
     row = KernelFile.objects.filter(sha256=sha256).first()

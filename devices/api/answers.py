@@ -31,7 +31,7 @@ class Problem(Schema):
     problems: list[str] = []
 
 
-class Refused(Exception):  # noqa: N818  (it is an answer, not a fault)
+class Refused(Exception):
     """Ends a request with a status and a sentence for whoever made it."""
 
     def __init__(self, status: int, detail: str, problems: Iterable[str] = ()) -> None:
@@ -113,6 +113,21 @@ def _problems(form: forms.BaseForm) -> list[str]:
 def filled(data: Schema) -> dict[str, Any]:
     """A schema's values as a form takes them: what was not given is left out."""
     return {name: value for name, value in data.model_dump().items() if value is not None}
+
+
+def file_answer(kind: str) -> dict[str, Any]:
+    """What the document says of an operation that answers with a file."""
+    return {"responses": {200: {"content": _file(kind)}}}
+
+
+def file_body(kind: str) -> dict[str, Any]:
+    """What the document says of an operation that takes a file as it is."""
+    return {"requestBody": {"content": _file(kind), "required": True}}
+
+
+def _file(kind: str) -> dict[str, Any]:
+    is_text = kind.startswith("text/")
+    return {kind: {"schema": {"type": "string"} | ({} if is_text else {"format": "binary"})}}
 
 
 def content_of(request: HttpRequest, at_most: int) -> bytes:

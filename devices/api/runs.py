@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 
-from devices.api.answers import FURTHEST, Linked, Page, Refused, Text, Window, page_of
+from devices.api.answers import FURTHEST, Linked, Page, Refused, Text, Window, file_answer, page_of
 from devices.api.events import frames, has_room
 from devices.runs.models import Event, Run
 from devices.runs.ownership import owner_of
@@ -58,6 +58,11 @@ class EventFacts(Schema):
     data: dict[str, Any]
 
 
+class EventWindow(Schema):
+    after: int = Field(default=0, ge=0, le=FURTHEST, description="The number of the last event known.")
+    limit: int = Field(default=100, ge=1, le=BATCH)
+
+
 class Events(Schema):
     """The next events of a run, in order."""
 
@@ -99,32 +104,29 @@ def act_on_run(request: HttpRequest, run_id: UUID, action: str) -> Any:
     return _run(request, run_id)
 
 
-@router.get("/{uuid:run_id}/log", response={200: None}, openapi_extra={"responses": {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}})  # fmt: skip
+@router.get("/{uuid:run_id}/log", response={200: None}, openapi_extra=file_answer("text/plain"))
 def get_log(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Get a run's history as text, a line an event."""
     lines = log_lines(_run(request, run_id))
     return HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
 
 
-@router.get("/{uuid:run_id}/events", response=Events, openapi_extra={"responses": {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}})  # fmt: skip
+@router.get("/{uuid:run_id}/events", response=Events, openapi_extra=file_answer("text/event-stream"))
 def get_events(
     request: HttpRequest,
     run_id: UUID,
-    after: int = Query(0, ge=0, le=FURTHEST),
-    limit: int = Query(100, ge=1, le=BATCH),
+    window: Query[EventWindow],
 ) -> Any:
     """Get a run's events after a number.
 
-    With `Accept: text/event-stream` they are sent as they come, until the run has ended: the `id` of each is its
-    number, and `Last-Event-ID` goes on after one.
+    With `Accept: text/event-stream` they are sent as they come, until the run has ended: the `id` of each is
+    its number, and `Last-Event-ID` goes on after one.
     """
     run = _run(request, run_id)
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return _stream(request, run, after)
-    events = list(Event.objects.filter(run=run, seq__gt=after).order_by("seq")[:limit])
-    last = events[-1].seq if events else after
+        return _stream(request, run, window.after)
+    events = list(Event.objects.filter(run=run, seq__gt=window.after).order_by("seq")[: window.limit])
+    last = events[-1].seq if events else window.after
     return {"items": events, "last_seq": last, "is_final": run.is_final and last >= run.last_seq}
 
 

@@ -14,7 +14,18 @@ from ninja import Field, Query, Router, Schema, Status
 
 from devices import queries, services
 from devices.api.agent import token_of
-from devices.api.answers import Linked, Page, Refused, Text, Window, With, content_of, page_of
+from devices.api.answers import (
+    Linked,
+    Page,
+    Refused,
+    Text,
+    Window,
+    With,
+    content_of,
+    file_answer,
+    file_body,
+    page_of,
+)
 from devices.api.devices import device_of
 from devices.api.runs import RunFacts
 from devices.forms import MOST_BYTES
@@ -90,11 +101,8 @@ def list_tables(request: HttpRequest, window: Query[TableFilter]) -> Any:
     return page_of(request, rows.defer("operator_keys", "networks", "network_samples_us"), window, counted)
 
 
-@router.post("", response={201: TableFacts}, openapi_extra={"requestBody": {"content": {"text/plain": {
-    "schema": {"type": "string"}}}, "required": True}})  # fmt: skip
-def import_table(
-    request: HttpRequest, name: Text = "table", device_id: UUID | None = None
-) -> Any:
+@router.post("", response={201: TableFacts}, openapi_extra=file_body("text/plain"))
+def import_table(request: HttpRequest, name: Text = "table", device_id: UUID | None = None) -> Any:
     """Import a latency table: a file in any known format, as the request's body.
 
     It becomes the next version of the device's table. A device's token names its device itself.
@@ -131,8 +139,9 @@ def list_operators(request: HttpRequest, table_id: UUID, window: Query[OperatorF
     return page_of(request, found, window)
 
 
-@router.get("/{uuid:table_id}/export/{file_format}", response={200: None}, openapi_extra={"responses": {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}})  # fmt: skip
+@router.get(
+    "/{uuid:table_id}/export/{file_format}", response={200: None}, openapi_extra=file_answer("text/plain")
+)
 def export_table(request: HttpRequest, table_id: UUID, file_format: str) -> Any:
     """Export a latency table as a file: csv, jsonl, or the foreign format it came in."""
     table = _table(request, table_id)

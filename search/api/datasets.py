@@ -10,7 +10,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Refused, Window, checked, content_of, filled, page_of
+from devices.api.answers import (
+    Line,
+    Linked,
+    Page,
+    Refused,
+    Window,
+    checked,
+    content_of,
+    file_body,
+    filled,
+    page_of,
+)
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.forms.datasets import DatasetForm
@@ -73,6 +84,12 @@ class NewUpload(Schema):
     size: int = Field(ge=0, le=10**15)
 
 
+class Piece(Schema):
+    """Where a piece of a file belongs."""
+
+    offset: int = Field(ge=0, le=10**15)
+
+
 class UploadState(Schema):
     """How far an upload is."""
 
@@ -104,7 +121,14 @@ def list_trainable_datasets(request: HttpRequest, window: Query[Window]) -> Any:
         {"key": known.name, "classes": len(known.classes)}
         | {
             name: getattr(known, name)
-            for name in ("label", "image_size", "channels", "train_images", "validation_images", "test_images")
+            for name in (
+                "label",
+                "image_size",
+                "channels",
+                "train_images",
+                "validation_images",
+                "test_images",
+            )
         }
         for known in services.available_datasets(owner_of(request))
     ]
@@ -154,14 +178,17 @@ def get_upload(request: HttpRequest, upload_id: UUID) -> Any:
     return _upload(request, upload_id)
 
 
-@uploads.put("/{uuid:upload_id}", response=UploadState, url_name="upload", openapi_extra={"requestBody": {
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    "required": True}})  # fmt: skip
-def send_piece(request: HttpRequest, upload_id: UUID, offset: int = Query(ge=0, le=10**15)) -> Any:
+@uploads.put(
+    "/{uuid:upload_id}",
+    response=UploadState,
+    url_name="upload",
+    openapi_extra=file_body("application/octet-stream"),
+)
+def send_piece(request: HttpRequest, upload_id: UUID, piece: Query[Piece]) -> Any:
     """Send the next piece of an upload, from the byte `offset`. A piece sent twice counts once."""
     row = _upload(request, upload_id)
     try:
-        services.take_chunk(row, offset, content_of(request, CHUNK))
+        services.take_chunk(row, piece.offset, content_of(request, CHUNK))
     except UploadError as error:
         raise Refused(409, str(error)) from error
     return row

@@ -7,12 +7,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Refused, Window, With, checked, content_of, filled, page_of
+from devices.api.answers import (
+    Line,
+    Linked,
+    Page,
+    Refused,
+    Window,
+    With,
+    checked,
+    content_of,
+    file_answer,
+    file_body,
+    filled,
+    page_of,
+)
+from devices.api.files import attachment
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.api.searches import candidate_of
@@ -139,8 +153,11 @@ def get_model(request: HttpRequest, model_id: UUID) -> Any:
     return With(row, epochs=list(row.epochs.all()), files=list(row.files.all()))
 
 
-@router.get("/{uuid:model_id}/files/{file_format}", response={200: None}, openapi_extra={"responses": {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}})  # fmt: skip
+@router.get(
+    "/{uuid:model_id}/files/{file_format}",
+    response={200: None},
+    openapi_extra=file_answer("application/octet-stream"),
+)
 def download_file(request: HttpRequest, model_id: UUID, file_format: str) -> HttpResponseBase:
     """Download a verified file of a model; its SHA-256 is in the header X-Content-SHA256."""
     model = _model(request, model_id)
@@ -149,16 +166,13 @@ def download_file(request: HttpRequest, model_id: UUID, file_format: str) -> Htt
         row = model.files.filter(format=file_format, problem="").first()
     if row is None or not model.is_verified:
         raise Refused(404, "This model has no such file.")
-    response = FileResponse(
-        row.file.open("rb"), as_attachment=True, filename=row.download_name, content_type="application/octet-stream"
-    )
+    response = attachment(request, row.file, row.download_name)
     response.headers["X-Content-SHA256"] = row.sha256
     response.headers["Content-Encoding"] = "identity"  # compressing would hide the length and gain nothing
     return response
 
 
-@router.get("/{uuid:model_id}/card", response={200: None}, openapi_extra={"responses": {
-    200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}}})  # fmt: skip
+@router.get("/{uuid:model_id}/card", response={200: None}, openapi_extra=file_answer("text/markdown"))
 def get_card(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """Get a model's card, in Markdown."""
     model = _model(request, model_id)
@@ -203,8 +217,9 @@ def state_licence(request: HttpRequest, model_id: UUID, data: Licence) -> Any:
     return model
 
 
-@router.post("/{uuid:model_id}/try", response=Answer, url_name="model-try", openapi_extra={"requestBody": {
-    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "required": True}})  # fmt: skip
+@router.post(
+    "/{uuid:model_id}/try", response=Answer, url_name="model-try", openapi_extra=file_body("image/*")
+)
 def try_model(request: HttpRequest, model_id: UUID) -> Any:
     """Ask a model what an image (the request's body) shows."""
     model = _model(request, model_id)

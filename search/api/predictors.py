@@ -86,6 +86,12 @@ class Chosen(Schema):
     recipe: Line = Field(default="seconds", description="Name of a preset recipe, or a recipe's id.")
 
 
+class ChosenBuild(Chosen):
+    """A space, a data set and a recipe, and how many networks are trained."""
+
+    budget: int = Field(default=40, ge=1, le=5000)
+
+
 class NewPredictor(Chosen):
     """What a predictor is built from."""
 
@@ -142,12 +148,12 @@ def import_samples(request: HttpRequest, data: PredictorFile) -> Any:
 
 
 @router.get("/estimate", response=Estimate)
-def get_estimate(
-    request: HttpRequest, chosen: Query[Chosen], budget: int = Query(40, ge=1, le=5000)
-) -> Any:
+def get_estimate(request: HttpRequest, chosen: Query[ChosenBuild]) -> Any:
     """Get what building a predictor would take, as far as that was timed."""
     probe = _probe(request, chosen, find_probe)
-    return {"is_running": probe is not None and probe.seconds is None} | (estimate(probe, budget) or {})
+    return {"is_running": probe is not None and probe.seconds is None} | (
+        estimate(probe, chosen.budget) or {}
+    )
 
 
 @router.post("/estimate", response={202: Estimate})
@@ -185,7 +191,9 @@ def refit(request: HttpRequest, predictor_id: UUID) -> Any:
 
 def _sample(proposal: Proposal) -> dict[str, Any]:
     sample = proposal.sample
-    facts = {name: getattr(proposal, name) for name in ("index", "chosen_for", "reason", "predicted", "deviation")}
+    facts = {
+        name: getattr(proposal, name) for name in ("index", "chosen_for", "reason", "predicted", "deviation")
+    }
     facts |= {name: getattr(sample, name) for name in ("status", "accuracy", "seconds", "genes")}
     return facts | {"architecture": sample.architecture_id, "failure": sample.reason}
 

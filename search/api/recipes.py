@@ -49,7 +49,9 @@ def make_recipe(request: HttpRequest, data: NewRecipe) -> Any:
     """Make a recipe."""
     unknown = sorted(set(data.values) - set(FIELD_LABELS))
     if unknown:
-        raise Refused(422, f"A recipe has no “{unknown[0][:40]}”.", [f"{one[:40]}: unknown" for one in unknown])
+        raise Refused(
+            422, f"A recipe has no “{unknown[0][:40]}”.", [f"{one[:40]}: unknown" for one in unknown]
+        )
     values = PRESETS[data.start].to_json() | data.values
     form = RecipeForm({"name": data.name} | _plain(values), owner=owner_of(request))
     chosen = checked(form)
@@ -67,9 +69,7 @@ def get_recipe(request: HttpRequest, recipe_id: str) -> Any:
 
 
 def _known(request: HttpRequest) -> list[dict[str, Any]]:
-    presets = [
-        _facts(name, PRESET_NOTES[name], recipe, is_preset=True) for name, recipe in PRESETS.items()
-    ]
+    presets = [_facts(name, PRESET_NOTES[name], recipe, is_preset=True) for name, recipe in PRESETS.items()]
     own = OwnRecipe.objects.owned_by(owner_of(request)).select_related("recipe")
     return presets + [
         _facts(row.name, "A recipe of your own.", row.recipe.load(), is_preset=False) for row in own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -16,7 +16,7 @@ from devices.models import LatencyTable
 from devices.runs.ownership import owner_of
 from search.forms.devices import TableForm
 from search.services.catalogue import measurable_spaces
-from search.services.tables import Way, build_table, complete_table, coverage_of
+from search.services.tables import build_table, complete_table, coverage_of
 from search.spaces import SearchSpace
 
 router = Router(tags=["spaces"])
@@ -123,7 +123,7 @@ def complete_latency_table(request: HttpRequest, table_id: UUID, data: Completio
     if known is None:
         raise Refused(422, "There is no such space.", ["space: There is no such space."])
     try:
-        completed = complete_table(table=table, space=known[0], way=cast("Way", data.way))
+        completed = complete_table(table=table, space=known[0], way=data.way)
     except ValueError as error:
         raise Refused(409, str(error)) from error
     return Status(201, counted([completed])[0])

@@ -110,7 +110,8 @@ def scene(owner: User, settings: Any) -> Scene:
         "dataset_id": inspect_built_in(owner, "digits").pk,
         "upload_id": begin_upload(owner, "images.zip", 100).pk,
         "run_id": predictor.run_id, "token_id": device_token.pk,
-        "space_id": next(iter(measurable_spaces(owner))), "recipe_id": "minutes", "name": "digits", "file_format": "csv",
+        "space_id": next(iter(measurable_spaces(owner))), "recipe_id": "minutes", "name": "digits",
+        "file_format": "csv",
         "action": "pause", "number": 0, "network_id": 1, "sha256": kernel.sha256,
     }  # fmt: skip
     return Scene(objects, text, predictor.run, search)
@@ -131,8 +132,8 @@ def found(search: Search) -> Candidate:
         ("accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms", "latency_high_ms"), 0.5
     )
     return Candidate.objects.create(
-        search=search, rank=1, architecture_id=architecture.id, genes=list(architecture.genes), meets_limit=1.0,
-        multiply_adds=1, parameters=1, limits=[], on_front=True, **numbers,
+        search=search, rank=1, architecture_id=architecture.id, genes=list(architecture.genes),
+        meets_limit=1.0, multiply_adds=1, parameters=1, limits=[], on_front=True, **numbers,
     )  # fmt: skip
 
 

@@ -56,9 +56,7 @@ def test_its_owner_is_answered_by_every_operation(caller: Caller, scene: Scene) 
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_for_others_none_of_it_is_there(
-    other: Caller, stranger: User, scene: Scene, session: bool
-) -> None:
+def test_for_others_none_of_it_is_there(other: Caller, stranger: User, scene: Scene, session: bool) -> None:
     if session:
         other.headers = {}
         other.browser.force_login(stranger)
@@ -78,9 +76,7 @@ def test_lists_of_others_do_not_have_it(other: Caller, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_a_viewer_reads_and_changes_nothing(
-    caller: Caller, owner: User, scene: Scene, session: bool
-) -> None:
+def test_a_viewer_reads_and_changes_nothing(caller: Caller, owner: User, scene: Scene, session: bool) -> None:
     Membership.objects.update(role=Membership.Role.VIEWER)
     if session:
         caller.headers = {}
@@ -180,7 +176,9 @@ def test_use_of_a_token_is_noted_at_most_once_a_minute(caller: Caller) -> None:
 
 
 def test_a_token_is_made_on_the_accounts_page_shown_once_and_revoked(signed_in: Client) -> None:
-    answer = signed_in.post("/account/tokens/", {"name": "notebook", "scope": "read", "days": "30"}, follow=True)
+    answer = signed_in.post(
+        "/account/tokens/", {"name": "notebook", "scope": "read", "days": "30"}, follow=True
+    )
     text = answer.context["new_token"]
     assert text in answer.content.decode()
     assert text not in signed_in.get("/account/tokens/").content.decode()

@@ -47,7 +47,13 @@ def test_the_whole_chain_goes_by_the_api(caller: Caller, work: Work) -> None:
     assert samples["count"] == 6
     assert all(0 < one["accuracy"] < 1 for one in samples["items"])
 
-    asked = {"name": "S", "predictor": predictor["id"], "table": table["id"], "population": 8, "generations": 2}
+    asked = {
+        "name": "S",
+        "predictor": predictor["id"],
+        "table": table["id"],
+        "population": 8,
+        "generations": 2,
+    }
     refused = caller.post("/searches", asked | {"latency_limit_ms": 1e-5}, 422)
     assert "Enter" in refused["detail"]
     assert refused["problems"][0].startswith("latency_limit_ms: The fastest network")
@@ -119,7 +125,10 @@ def test_a_data_set_comes_in_pieces(caller: Caller) -> None:
 
     def send(offset: int, content: bytes) -> tuple[int, dict[str, object]]:
         answer = caller.browser.put(
-            f"{address}?offset={offset}", content, content_type="application/octet-stream", headers=caller.headers
+            f"{address}?offset={offset}",
+            content,
+            content_type="application/octet-stream",
+            headers=caller.headers,
         )
         return answer.status_code, answer.json()
 
@@ -136,7 +145,9 @@ def test_a_data_set_comes_in_pieces(caller: Caller) -> None:
 
 
 def test_a_recipe_is_a_preset_with_changes(caller: Caller) -> None:
-    made = caller.post("/recipes", {"name": "mine", "start": "minutes", "values": {"epochs": 3, "flip": True}})
+    made = caller.post(
+        "/recipes", {"name": "mine", "start": "minutes", "values": {"epochs": 3, "flip": True}}
+    )
     assert (made["values"]["epochs"], made["values"]["flip"]) == (3, True)
     assert caller.get(f"/recipes/{made['id']}") == made
     wrong = caller.post("/recipes", {"name": "x", "values": {"epochs": -1, "learning_rate": [1]}}, 422)

@@ -78,9 +78,7 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(owner: User) 
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_lost_nudge_delays_an_event_and_no_more(
-    owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lost_nudge_delays_an_event_and_no_more(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.05)
     run = await sync_to_async(begun)(owner)

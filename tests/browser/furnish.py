@@ -280,6 +280,8 @@ def furnish() -> dict[str, str]:
         "recipes": "/recipes/",
         "recipe-new": "/recipes/new/",
         "password": "/account/password/",
+        "account-tokens": "/account/tokens/",
+        "api": "/api/",
     }
     return lists | {name: found.get_absolute_url() for name, found in objects.items()}
 
