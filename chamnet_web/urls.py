@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from chamnet_web.api.document import api_page
+from chamnet_web.api.pages import api_page
 from chamnet_web.api.routes import urls as api_urls
 
 urlpatterns = [

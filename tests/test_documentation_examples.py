@@ -97,7 +97,7 @@ def test_the_examples_of_the_command_do_what_they_say(site: dict[str, str], tmp_
         said[verb] = done.stdout
         if verb == "search":
             site["SEARCH"] = done.stdout.strip()
-            site["CANDIDATE"] = str(Candidate.objects.get(search=site["SEARCH"], rank=1).pk)
+            site["CANDIDATE"] = str(Candidate.objects.get(search__pk=site["SEARCH"], rank=1).pk)
         elif verb == "train":
             site["MODEL"] = done.stdout.strip()
     assert site["CANDIDATE"][:8] in said["candidates"]

@@ -1,20 +1,15 @@
-"""What the API says of itself: an OpenAPI 3.1 document, and a page for people."""
+"""What the API says of itself, as an OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from devices.api.answers import Problem
 
-METHODS = ("get", "post", "put", "patch", "delete")
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -62,28 +57,3 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted(possible):
         operation["responses"].setdefault(status, {"description": ERRORS[status], "content": content})
-
-
-@require_GET
-def api_page(request: HttpRequest) -> HttpResponse:
-    """Every operation by subject."""
-    subjects: dict[str, list[dict[str, Any]]] = {}
-    for path, method, operation in operations():
-        facts = {"method": method.upper(), "path": path, "operation": operation}
-        subjects.setdefault(operation["tags"][0], []).append(facts)
-    context = {"subjects": [(tag, f"subject-{n}", found) for n, (tag, found) in enumerate(subjects.items())]}
-    return render(request, "api.html", context)
-
-
-@cache
-def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    """Path, method and description of every operation of the API."""
-    from chamnet_web.api.routes import api  # it is built of this module's class
-
-    document = api.get_openapi_schema()
-    return [
-        (path, method, methods[method])
-        for path, methods in document["paths"].items()
-        for method in METHODS
-        if method in methods
-    ]

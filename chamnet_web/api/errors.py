@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -35,6 +35,13 @@ def handle_errors(api: NinjaAPI) -> None:
 def not_found(request: HttpRequest, path: str) -> HttpResponse:
     """The answer of addresses that there are none of."""
     return problem(404, "The API has no such address; /api/ lists those it has.")
+
+
+def not_allowed(refused: HttpResponseNotAllowed) -> HttpResponse:
+    """The answer to a method that an address does not take."""
+    response = problem(405, f"This address takes {refused.headers['Allow']}.")
+    response.headers["Allow"] = refused.headers["Allow"]
+    return response
 
 
 def _unknown(request: HttpRequest, error: Any) -> HttpResponse:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 
 from chamnet_web.api.access import SessionAccess, TokenAccess
-from chamnet_web.api.document import Api, operations
-from chamnet_web.api.errors import handle_errors, not_found
+from chamnet_web.api.document import Api
+from chamnet_web.api.errors import handle_errors, not_allowed, not_found
 from chamnet_web.api.once import once
 from devices.api import agent, devices, runs, tables
 from devices.api.agent import DeviceAuth
@@ -50,8 +50,19 @@ api.add_router("/runs", runs.router)
 api.add_router("/agent", agent.router, auth=DeviceAuth())
 
 
+@cache
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of every operation of the API."""
+    return [
+        (path, method, operation)
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
 def told(view: View) -> View:
-    """Notes what a request does in the API's words, for the trail of who did what."""
+    """Notes what a request does in the API's words, for the trail of who did what; and has methods that an
+    address does not take refused in the shape of other errors."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -60,14 +71,17 @@ def told(view: View) -> View:
             summary = _summaries().get((f"/{route}", str(request.method).lower()))
             if summary:
                 request.action = f"by API: {summary.lower()}"  # type: ignore[attr-defined]
-        return view(request, *args, **kwargs)
+        response = view(request, *args, **kwargs)
+        return not_allowed(response) if isinstance(response, HttpResponseNotAllowed) else response
 
     return wrapped
 
 
 @cache
 def _summaries() -> dict[tuple[str, str], str]:
-    return {(path, method): operation["summary"] for path, method, operation in operations()}
+    return {
+        (path, method): operation["summary"].partition(":")[0] for path, method, operation in operations()
+    }
 
 
 def _urls() -> tuple[Any, str, str]:

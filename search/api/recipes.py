@@ -90,7 +90,7 @@ def _facts(name: str, note: str, recipe: Recipe, *, is_preset: bool) -> dict[str
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """Values as a form takes them: nothing nested, and nothing where there is none."""
     return {
-        name: value if isinstance(value, str | int | float | bool) else str(value)[:100]
+        name: value if isinstance(value, bool) else str(value)[:100]
         for name, value in values.items()
         if value is not None
     }

@@ -12,7 +12,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from chamnet_web.accounts.models import AccessToken, User
-from chamnet_web.api.document import operations
+from chamnet_web.api.routes import api, operations
 from devices.models import DeviceToken, KernelFile, LatencyTable
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
@@ -52,8 +52,10 @@ class Caller:
         assert answer.status_code == status, answer.content
         return answer.json()
 
-    def post(self, path: str, data: Any = None, status: int = 201, **headers: str) -> Any:
-        answer = self("post", path, {} if data is None else data, **headers)
+    def post(
+        self, path: str, data: Any = None, status: int = 201, headers: dict[str, str] | None = None
+    ) -> Any:
+        answer = self("post", path, {} if data is None else data, **(headers or {}))
         assert answer.status_code == status, answer.content
         return answer.json()
 
@@ -160,9 +162,8 @@ def _least(schema: dict[str, Any]) -> Any:
 
 @cache
 def _schemas() -> dict[str, Any]:
-    from chamnet_web.api.routes import api
-
-    return api.get_openapi_schema()["components"]["schemas"]
+    found: dict[str, Any] = api.get_openapi_schema()["components"]["schemas"]
+    return found
 
 
 def every(*, but: str = "/agent/") -> list[Any]:

@@ -215,3 +215,7 @@ def test_the_document_is_openapi_3_1_and_every_operation_says_what_it_does_and_h
 
 def test_an_address_that_there_is_none_of_is_said_in_the_same_shape(caller: Caller) -> None:
     assert "no such address" in said(caller("get", "/nothing/here"))["detail"]
+    wrong = caller("delete", "/devices")
+    assert wrong.status_code == 405
+    assert set(wrong.headers["Allow"].split(", ")) == {"GET", "POST"}
+    assert "takes" in said(wrong)["detail"]

@@ -1,6 +1,6 @@
 """Whatever is sent, the API answers: nothing that the document allows, or forbids, ends in a server error.
 
-`API_FUZZ_EXAMPLES=150 pytest tests/api/test_fuzz.py -s` asks for more than ten thousand requests and counts.
+`API_FUZZ_EXAMPLES=80 pytest tests/api/test_fuzz.py -s` sends more than ten thousand requests and counts them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import os
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
-from django.core.wsgi import get_wsgi_application
+from django.test import Client
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from schemathesis.generation import GenerationMode
@@ -27,29 +28,23 @@ SLOW = frozenset(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "unfit"])
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fit", "unfit"])
 def test_no_request_ends_in_a_server_error(
-    scene: Scene, owner: User, settings: Any, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, owner: User, settings: Any, mode: GenerationMode
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 10**6
     answers: collections.Counter[int] = collections.Counter()
-    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+    schema = schemathesis.openapi.from_dict(Client().get("/api/v1/openapi.json").json())
     tokens = {True: scene.device_token, False: token_of(owner)}
     for found in schema.get_all_operations():
         operation = found.ok()
         headers = {"Authorization": f"Bearer {tokens['/agent/' in operation.path]}"}
-        known = {
-            one.name: str(scene.objects[one.name])
-            for one in operation.path_parameters
-            if mode == GenerationMode.POSITIVE
-        }
-        try:
-            strategy = operation.as_strategy(generation_mode=mode, path_parameters=known or None)
-        except Exception as error:
-            raise AssertionError(operation.label) from error
-        name = operation.definition.raw["operationId"]
-        ask_with(strategy, 1 + EXAMPLES // 10 if name in SLOW else EXAMPLES, headers, answers)
-    print(mode, sum(answers.values()), "requests:", dict(sorted(answers.items())))
+        known = {one.name: str(scene.objects[one.name]) for one in operation.path_parameters}
+        own = known if mode == GenerationMode.POSITIVE else {}
+        strategy = operation.as_strategy(generation_mode=mode, path_parameters=own or None)
+        slow = operation.definition.raw["operationId"] in SLOW
+        ask_with(strategy, 1 + EXAMPLES // 10 if slow else EXAMPLES, headers, answers)
+    print(mode, answers.total(), "requests:", dict(sorted(answers.items())))
     assert answers.total() > 60
 
 
@@ -63,11 +58,23 @@ def ask_with(strategy: Any, count: int, headers: dict[str, str], answers: collec
     )
     @given(case=strategy)
     def ask(case: Any) -> None:
-        answer = case.call(headers=headers)
+        answer = sent(case, headers)
         answers[answer.status_code] += 1
         assert answer.status_code < 500, case.as_curl_command()
-        if answer.status_code >= 400 and answer.status_code != 405:
-            told = answer.json()
-            assert set(told) == {"detail", "problems"}, case.as_curl_command()
+        if answer.status_code >= 400:
+            assert set(answer.json()) == {"detail", "problems"}, case.as_curl_command()
 
     ask()
+
+
+def sent(case: Any, headers: dict[str, str]) -> Any:
+    """The answer to what was thought up, sent as a client of HTTP would."""
+    asked = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()
+    body = asked.body or b""
+    return Client(raise_request_exception=False).generic(
+        str(asked.method),
+        asked.path_url,
+        body.encode() if isinstance(body, str) else body,
+        content_type=asked.headers.get("Content-Type", "application/json"),
+        headers=dict(asked.headers) | headers,
+    )

@@ -21,7 +21,7 @@ CSV = "key,repeats,minimum_us,p10_us,p50_us,p90_us\nfirst,5,1,2,3,4\n"
 
 @pytest.mark.django_db
 def test_the_same_key_and_body_make_one_thing_and_get_one_answer(caller: Caller) -> None:
-    first = caller.post("/devices", PHONE, **KEY)
+    first = caller.post("/devices", PHONE, headers=KEY)
     again = caller("post", "/devices", PHONE, **KEY)
     assert (again.status_code, again.json()) == (201, first)
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -30,9 +30,9 @@ def test_the_same_key_and_body_make_one_thing_and_get_one_answer(caller: Caller)
 
 @pytest.mark.django_db
 def test_the_same_key_with_another_body_or_address_is_refused(caller: Caller) -> None:
-    caller.post("/devices", PHONE, **KEY)
-    caller.post("/devices", PHONE | {"name": "Other"}, 422, **KEY)
-    caller.post("/quickstart", PHONE, 422, **KEY)
+    caller.post("/devices", PHONE, headers=KEY)
+    caller.post("/devices", PHONE | {"name": "Other"}, 422, headers=KEY)
+    caller.post("/quickstart", PHONE, 422, headers=KEY)
     assert Device.objects.count() == 1
 
 
@@ -52,21 +52,21 @@ def test_a_file_with_a_key_is_taken_in_once(caller: Caller) -> None:
 
 @pytest.mark.django_db
 def test_keys_are_each_persons_own(caller: Caller, other: Caller) -> None:
-    mine, theirs = (one.post("/devices", PHONE, **KEY)["id"] for one in (caller, other))
+    mine, theirs = (one.post("/devices", PHONE, headers=KEY)["id"] for one in (caller, other))
     assert mine != theirs
 
 
 @pytest.mark.django_db
 def test_a_key_of_what_was_refused_can_be_used_again(caller: Caller) -> None:
-    caller.post("/devices", PHONE | {"threads": 0}, 422, **KEY)
-    caller.post("/devices", PHONE, **KEY)
+    caller.post("/devices", PHONE | {"threads": 0}, 422, headers=KEY)
+    caller.post("/devices", PHONE, headers=KEY)
 
 
 @pytest.mark.django_db
 def test_a_key_is_forgotten_after_a_day(caller: Caller) -> None:
-    caller.post("/devices", PHONE, **KEY)
+    caller.post("/devices", PHONE, headers=KEY)
     OnceKey.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
-    caller.post("/devices", PHONE | {"name": "Other"}, **KEY)
+    caller.post("/devices", PHONE | {"name": "Other"}, headers=KEY)
     assert OnceKey.objects.count() == 1
 
 
@@ -74,20 +74,20 @@ def test_a_key_is_forgotten_after_a_day(caller: Caller) -> None:
 def test_a_request_that_is_under_way_is_waited_for_and_one_that_was_killed_is_not(
     caller: Caller,
 ) -> None:
-    caller.post("/devices", PHONE, **KEY)
+    caller.post("/devices", PHONE, headers=KEY)
     Device.objects.all().delete()
     OnceKey.objects.update(status=None, content="")
     answer = caller("post", "/devices", PHONE, **KEY)
     assert answer.status_code == 409
     assert "being worked on" in answer.json()["detail"]
     OnceKey.objects.update(created_at=timezone.now() - timedelta(minutes=11))
-    caller.post("/devices", PHONE, **KEY)
+    caller.post("/devices", PHONE, headers=KEY)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["x" * 101, "a\tb"])
 def test_a_key_that_is_none_is_refused(caller: Caller, key: str) -> None:
-    caller.post("/devices", PHONE, 422, **{"idempotency-key": key})
+    caller.post("/devices", PHONE, 422, headers={"idempotency-key": key})
 
 
 @pytest.mark.django_db(transaction=True)
