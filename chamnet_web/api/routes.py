@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, re_path
 
 from chamnet_web.api.access import SessionAccess, TokenAccess
 from chamnet_web.api.document import Api
@@ -94,7 +94,7 @@ def _urls() -> tuple[Any, str, str]:
             pattern.callback = view
     missing: Any = wraps(not_found)(lambda request, path: not_found(request, path))
     vars(missing).update(login_required=False, csrf_exempt=True)
-    return [*patterns, path("<path:path>", missing)], name, namespace
+    return [*patterns, re_path(r"^(?P<path>[\s\S]*)$", missing)], name, namespace
 
 
 urls = _urls()

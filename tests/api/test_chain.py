@@ -9,11 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from chamnet_web.accounts.models import User
 from search.forms import predictors as forms
 from search.services import catalogue
 from tests.api.conftest import Caller
 from tests.search.conftest import tiny_recipes
-from tests.search.world import csv_of, tiny_space
+from tests.search.world import csv_of, table_of, tiny_space
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes", "tiny_spaces")]
 __all__ = ["tiny_recipes"]
@@ -27,11 +28,13 @@ def tiny_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "space_for", tiny_space)
 
 
-def test_the_whole_chain_goes_by_the_api(caller: Caller, work: Work) -> None:
+def test_the_whole_chain_goes_by_the_api(caller: Caller, owner: User, work: Work) -> None:
     device = caller.post("/devices", {"name": "Here", "kind": "server-cpu", "is_this_machine": True})
     space = tiny_space()
     assert space.id in {one["id"] for one in caller.get("/spaces?limit=100")["items"]}
-    table = caller.post(f"/devices/{device['id']}/tables", {"space": space.id})
+    begun = caller.post(f"/devices/{device['id']}/tables", {"space": space.id})
+    caller.post(f"/runs/{begun['run']['id']}/actions/cancel", status=200)
+    table = caller.get(f"/tables/{table_of(owner).pk}")  # made up: measuring takes longer than it tells
     build = {"name": "P", "space": "chamnet-mobile-small", "dataset": "digits", "budget": 6, "initial": 4}
     predictor = caller.post("/predictors", build)
     work()
