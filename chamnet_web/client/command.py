@@ -7,6 +7,7 @@ does not answer; 4 for nobody who is logged in.
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,22 +57,21 @@ def list_things(
     """List devices, tables, spaces, predictors, searches, models, runs …"""
     if what not in LISTS:
         raise typer.BadParameter(f"There are {', '.join(LISTS)}.")
-    rows = [row for _, row in zip(range(most), getattr(_client(), what)(), strict=False)]
+    rows = list(islice(getattr(_client(), what)(), most))
     if json:
         as_json(rows)
         return
-    listed(rows, [(name, lambda row, name=name: _value(row, name)) for name in LISTS[what]])  # type: ignore[misc]
+    listed(rows, LISTS[what])
 
 
 @app.command()
 def candidates(search: str, most: int = 20, json: Json = False) -> None:
     """List the candidates of a search, the best first."""
-    rows = [row for _, row in zip(range(most), _client().candidates(search), strict=False)]
+    rows = list(islice(_client().candidates(search), most))
     if json:
         as_json(rows)
         return
-    names = ("id", "rank", "accuracy", "latency_ms", "multiply_adds", "parameters")
-    listed(rows, [(name, lambda row, name=name: row[name]) for name in names])  # type: ignore[misc]
+    listed(rows, ("id", "rank", "accuracy", "latency_ms", "multiply_adds", "parameters"))
 
 
 @app.command()
@@ -224,7 +224,3 @@ def _made(found: Facts, json: bool) -> None:
         as_json(found)
     else:
         typer.echo(found["id"])
-
-
-def _value(row: Facts, name: str) -> Any:
-    return row["run"]["status"] if name == "status" and "run" in row else row[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,13 +22,13 @@ def as_json(found: Any) -> None:
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
-def listed(rows: Iterable[Facts], columns: Sequence[tuple[str, Callable[[Facts], Any]]]) -> None:
-    """A table with a row for each of `rows`."""
+def listed(rows: Iterable[Facts], names: Sequence[str]) -> None:
+    """A table with a row for each of `rows` and a column for each of `names`."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _ in columns:
-        table.add_column(heading, overflow="fold")
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_text(value(row))) for _, value in columns))
+        table.add_row(*(Text(_text(_value(row, name))) for name in names))
     out.print(table)
 
 
@@ -51,6 +51,11 @@ def following(title: str, *, quiet: bool) -> Any:
             progress.update(task, completed=run["done"], total=run["total"], message=message)
 
         yield show
+
+
+def _value(row: Facts, name: str) -> Any:
+    """What a row has by this name; the status of a thing is that of its run."""
+    return row["run"]["status"] if name == "status" and "run" in row else row[name]
 
 
 def _text(value: Any) -> str:

@@ -77,11 +77,11 @@ def sent(case: Any, headers: dict[str, str]) -> Any:
     """The answer to what was thought up, sent as a client of HTTP would."""
     asked = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()
     body = asked.body or b""
-    given = {name: value for name, value in asked.headers.items() if name != "Accept-Encoding"}
+    given = {name: str(value) for name, value in asked.headers.items() if name != "Accept-Encoding"}
     return Client(raise_request_exception=False).generic(
         str(asked.method),
         asked.path_url,
         body.encode() if isinstance(body, str) else body,
-        content_type=asked.headers.get("Content-Type", "application/json"),
+        content_type=given.get("Content-Type", "application/json"),
         headers=given | headers,
     )
