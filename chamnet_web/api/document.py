@@ -32,11 +32,19 @@ ERRORS = {
 class Api(NinjaAPI):
     """Names operations by their functions, and tells every error that they can answer with."""
 
+    _document: OpenAPISchema | None = None
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        document = super().get_openapi_schema(**options)
+        """The document, made once: it says nothing of who asks."""
+        if self._document is None:
+            self._document = self._described(super().get_openapi_schema(**options))
+        return self._document
+
+    @staticmethod
+    def _described(document: OpenAPISchema) -> OpenAPISchema:
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         for path, methods in document["paths"].items():
             for method, operation in methods.items():

@@ -17,7 +17,7 @@ from chamnet_web.api.errors import handle_errors, not_allowed, not_found
 from chamnet_web.api.once import once
 from devices.api import agent, devices, runs, tables
 from devices.api.agent import DeviceAuth
-from search.api import costs, datasets, models, predictors, recipes, searches, spaces, studies
+from search.api import costs, datasets, models, predictors, published, recipes, searches, spaces, studies
 
 View = Callable[..., HttpResponseBase]
 
@@ -44,6 +44,7 @@ api.add_router("/searches", searches.router)
 api.add_router("/candidates", searches.candidates)
 api.add_router("/candidates", models.candidates)
 api.add_router("/models", models.router)
+api.add_router("/published", published.router)
 api.add_router("/studies", studies.router)
 api.add_router("/quickstart", studies.quickstart)
 api.add_router("/runs", runs.router)

@@ -103,6 +103,10 @@ def test_what_was_trained_or_measured_elsewhere_comes_in_as_text(caller: Caller,
     energies = csv_of(space, "energy_mj", lambda one: one.multiply_adds / 1e5)
     asked = {"quantity": "energy", "space": space.id, "meter": "a meter", "csv": energies}
     cost = caller.post(f"/devices/{device['id']}/costs/import", asked)
+    lines = "name,top1,latency_us\nTheirs,75.2,1500\n"
+    published = caller.post("/published", {"name": "Others", "csv": lines})
+    assert published["points"] == [["Theirs", 0.752, 1.5]]
+    assert caller.get("/published")["items"] == [published]
     work()
     assert caller.get(f"/predictors/{predictor['id']}")["quality"]["mae"] < 0.1
     assert caller.get(f"/costs/{cost['id']}")["networks"] == 12
