@@ -16,6 +16,7 @@ from pydantic import Field
 
 from devices import agents
 from devices.api.answers import FURTHEST, Refused, Text, file_answer
+from devices.api.files import present
 from devices.models import DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 
 SEEN_AGAIN_AFTER = timedelta(seconds=5)
@@ -125,7 +126,7 @@ def kernel_file(request: HttpRequest, sha256: Text) -> HttpResponse:
     row = KernelFile.objects.filter(sha256=sha256).first()
     if row is None:
         raise Refused(404, "There is no such file.")
-    with row.file.open("rb") as file:
+    with present(row.file).open("rb") as file:
         response = HttpResponse(file.read(), content_type="application/gzip")
     response.headers["Content-Encoding"] = "identity"  # not to be compressed a second time on the way
     return response

@@ -10,6 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from devices.api.answers import Refused
+
 PIECE = 2**18
 
 
@@ -18,8 +20,16 @@ def sent(name: str, text: str) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, text.encode("utf-8"), content_type="text/csv")
 
 
+def present(stored: Any) -> Any:
+    """A stored file that is there. Raises Refused for one that is gone from the storage."""
+    if not stored or not stored.storage.exists(stored.name):
+        raise Refused(404, "The file is gone from the server.")
+    return stored
+
+
 def attachment(request: HttpRequest, stored: Any, name: str) -> HttpResponseBase:
-    """A stored file to be saved as `name`, read piece by piece as it is sent."""
+    """A stored file to be saved as `name`, read piece by piece as it is sent. Raises Refused as `present`."""
+    present(stored)
     kind = "application/octet-stream"
     if not hasattr(request, "scope"):
         return FileResponse(stored.open("rb"), as_attachment=True, filename=name, content_type=kind)

@@ -103,7 +103,7 @@ def scene(owner: User, settings: Any) -> Scene:
         owner=owner, name="A study", predictor=predictor, table=table, recipe="seconds", limits=[1.0],
         seeds=1, confidence=0.5, population=8, generations=2,
     )  # fmt: skip
-    device_token, text = DeviceToken.issue(table.device)
+    (_, text), (spare, _) = DeviceToken.issue(table.device), DeviceToken.issue(table.device)
     kernel = KernelFile.objects.create(engine="torchscript", digest="1" * 64, sha256="2" * 64, size=1)
     objects = {
         "device_id": table.device_id, "table_id": table.pk, "predictor_id": predictor.pk,
@@ -111,7 +111,7 @@ def scene(owner: User, settings: Any) -> Scene:
         "model_id": start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0).pk,
         "dataset_id": inspect_built_in(owner, "digits").pk,
         "upload_id": begin_upload(owner, "images.zip", 100).pk,
-        "run_id": predictor.run_id, "token_id": device_token.pk,
+        "run_id": predictor.run_id, "token_id": spare.pk,
         "space_id": next(iter(measurable_spaces(owner))), "recipe_id": "minutes", "name": "digits",
         "file_format": "csv",
         "action": "pause", "number": 0, "network_id": 1, "sha256": kernel.sha256,

@@ -169,6 +169,9 @@ def test_a_file_is_fetched_whole_or_not_at_all(chamnet: Client, owner: User, tmp
     Path(row.file.path).write_bytes(b"damaged" * 1000)
     with pytest.raises(ValueError, match="damaged"):
         chamnet.download(str(row.model_id), "torchscript", tmp_path)
+    Path(row.file.path).unlink()
+    with pytest.raises(ApiError, match="gone from the server"):
+        chamnet.download(str(row.model_id), "torchscript", tmp_path)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ApiError, match="It has: torchscript"):
         chamnet.download(str(row.model_id), "onnx", tmp_path)
