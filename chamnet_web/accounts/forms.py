@@ -78,11 +78,9 @@ class AccessTokenForm(forms.Form):
     )
     days = forms.TypedChoiceField(
         label="It holds",
-        choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")],
+        choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked")],
         initial="90",
         coerce=int,
-        empty_value=None,
-        required=False,
     )
 
 

@@ -185,7 +185,7 @@ def get_upload(request: HttpRequest, upload_id: UUID) -> Any:
     openapi_extra=file_body("application/octet-stream"),
 )
 def send_piece(request: HttpRequest, upload_id: UUID, piece: Query[Piece]) -> Any:
-    """Send the next piece of an upload, from the byte `offset`. A piece sent twice counts once."""
+    """Send the next piece of an upload, from a byte on. A piece sent twice counts once."""
     row = _upload(request, upload_id)
     try:
         services.take_chunk(row, piece.offset, content_of(request, CHUNK))
