@@ -206,6 +206,13 @@ CHANNEL_LAYERS: dict[str, Any] = {
     }
 }
 
+# How often each token and session has asked in this minute, counted for all processes together.
+API_REQUESTS_PER_MINUTE = whole_number("API_REQUESTS_PER_MINUTE", 600, at_most=1_000_000)
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "rates": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL},
+}
+
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "light"

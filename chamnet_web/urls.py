@@ -5,18 +5,15 @@ from __future__ import annotations
 from django.urls import include, path
 
 from chamnet_web import health
-from devices.api import api
-
-api_urls = api.urls
-for pattern in api_urls[0]:
-    # Tokens are its key, and Django's middleware knows sessions only.
-    vars(pattern.callback)["login_required"] = False
+from chamnet_web.api.pages import api_page
+from chamnet_web.api.routes import urls as api_urls
 
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("metrics", health.metrics),
     path("api/v1/", api_urls),
+    path("api/", api_page, name="api-page"),
     path("", include("chamnet_web.accounts.urls")),
     path("", include("chamnet_web.guide.urls")),
     path("", include("devices.runs.urls")),

@@ -46,6 +46,8 @@ WORDS = {
     "join": "joined",
     "factor-new": "turned on the second factor",
     "factor-remove": "turned off the second factor",
+    "account-tokens": "made an access token",
+    "account-token-revoke": "revoked an access token",
     "password-change": "changed their password",
     "sign-out-everywhere": "ended all their sessions",
 }
@@ -61,12 +63,13 @@ def record(request: HttpRequest, response: HttpResponseBase) -> None:
     if team is None or match is None or match.url_name is None or match.url_name in UNTOLD:
         return
     user: Any = request.user
+    action: str = getattr(request, "action", match.url_name)  # the API says what it did itself
     path = response.headers.get("Location", "") or request.path
     AuditEntry.objects.create(
         team=team,
         user=user,
         username=user.get_username(),
-        action=match.url_name,
+        action=action[:60],
         path=path.partition("?")[0][:300],
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 
-from chamnet_web.accounts.models import Membership, Team, User
+from chamnet_web.accounts.models import AccessToken, Membership, Team, User
 
 
 class CodeForm(forms.Form):
@@ -63,6 +63,24 @@ class InviteForm(forms.Form):
     )
     note = forms.CharField(
         max_length=80, required=False, label="For", help_text="Whom you will send the link to."
+    )
+
+
+class AccessTokenForm(forms.Form):
+    """What a program that acts for a person may do, and for how long."""
+
+    name = forms.CharField(max_length=80, help_text="Which program has it: “notebook on my laptop”.")
+    scope = forms.ChoiceField(
+        label="It may",
+        choices=AccessToken.Scope.choices,
+        initial=AccessToken.Scope.WRITE,
+        help_text="Never more than you may in this team yourself.",
+    )
+    days = forms.TypedChoiceField(
+        label="It holds",
+        choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked")],
+        initial="90",
+        coerce=int,
     )
 
 

@@ -19,7 +19,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What everybody may change, whatever their role: it concerns their account alone.
 OWN_ACCOUNT = frozenset(
     {"sign-in", "second-factor", "sign-out", "sign-out-everywhere", "password-change", "account", "join",
-     "team-switch", "team-new", "team-leave", "factor-new", "factor-remove"}
+     "team-switch", "team-new", "team-leave", "factor-new", "factor-remove", "account-tokens",
+     "account-token-revoke"}
 )  # fmt: skip
 
 

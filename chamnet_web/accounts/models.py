@@ -19,6 +19,10 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from chamnet_web.accounts.tokens import AccessToken, OnceKey
+
+__all__ = ["AccessToken", "AuditEntry", "Invitation", "Membership", "OnceKey", "Team", "User"]
+
 INVITATION_LASTS = timedelta(days=7)
 
 

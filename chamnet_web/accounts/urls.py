@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from chamnet_web.accounts import team_views, views
+from chamnet_web.accounts import team_views, token_views, views
 
 urlpatterns = [
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("account/second-factor/", views.factor_new, name="factor-new"),
     path("account/second-factor/remove/", views.factor_remove, name="factor-remove"),
     path("account/sign-out-everywhere/", views.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/tokens/", token_views.tokens, name="account-tokens"),
+    path("account/tokens/<int:token_id>/revoke/", token_views.token_revoke, name="account-token-revoke"),
     path("join/<str:secret>/", team_views.join, name="join"),
     path("team/", team_views.team_page, name="team"),
     path("team/audit.csv", team_views.team_audit, name="team-audit"),

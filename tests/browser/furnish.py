@@ -310,6 +310,8 @@ def furnish() -> dict[str, str]:
         "factor-new": "/account/second-factor/",
         "team": "/team/",
         "team-new": "/teams/new/",
+        "account-tokens": "/account/tokens/",
+        "api": "/api/",
         "notices": "/account/notices/",
         "help": "/help/",
         "help-found": "/help/?q=calibration",

@@ -204,7 +204,7 @@ def test_tables_go_in_and_out_by_the_api(phone: Device) -> None:
     assert answer.status_code == 201
     made = answer.json()
     assert (made["version"], made["operators"], made["status"]) == (1, 1, "succeeded")
-    assert agent.get("/tables") == [made]
+    assert agent.get("/tables")["items"] == [made]
     exported = agent.get(f"/tables/{made['id']}/export/csv").decode()
     assert "first,5,1.0,2.0,3.0,4.0" in exported
     assert agent.get(f"/tables/{made['id']}/export/chamnet", 422)["detail"]
@@ -217,20 +217,6 @@ def test_tables_go_in_and_out_by_the_api(phone: Device) -> None:
     binary = agent.browser.post("/api/v1/tables", b"\xff\xfe", content_type="text/csv", headers=agent.headers)
     assert binary.status_code == 422
     assert phone.tables.count() == 1
-
-
-@pytest.mark.django_db
-def test_the_description_of_the_api_names_every_endpoint(client: Browser) -> None:
-    found = client.get("/api/v1/openapi.json").json()
-    assert set(found["paths"]) == {
-        "/api/v1/agent/hello",
-        "/api/v1/agent/work",
-        "/api/v1/agent/tables/{table_id}/{number}",
-        "/api/v1/agent/networks/{network_id}",
-        "/api/v1/agent/files/{sha256}",
-        "/api/v1/tables",
-        "/api/v1/tables/{table_id}/export/{file_format}",
-    }
 
 
 @pytest.mark.django_db
