@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from devices.api import events
 from search.forms import predictors as forms
 from search.models import Candidate, ModelFile
@@ -32,7 +32,7 @@ __all__ = ["tiny_recipes"]
 
 @pytest.fixture
 def site(
-    owner: User, monkeypatch: pytest.MonkeyPatch, tiny_recipes: None, tmp_path: Path
+    owner: Team, ada: User, monkeypatch: pytest.MonkeyPatch, tiny_recipes: None, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
     """What the environment of a person's terminal has; the server has a small latency table."""
     for module in (forms, catalogue):
@@ -47,7 +47,7 @@ def site(
             "PYTHONPATH": str(ROOT),
             "XDG_CONFIG_HOME": str(tmp_path / "settings"),
             "CHAMNET_URL": address,
-            "CHAMNET_TOKEN": token_of(owner),
+            "CHAMNET_TOKEN": token_of(ada),
             "TABLE": str(table.pk),
         }
 

@@ -12,6 +12,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from chamnet_web.api.access import TooManyRequests
 from devices.api.answers import Refused
+from devices.runs.services import TooManyRunsError
 
 NO_KEY = "Send an access token in the header: Authorization: Bearer … Make one on your account's page."
 NOT_THERE = "There is no such thing, or it belongs to another team."
@@ -30,6 +31,7 @@ def handle_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(TooManyRequests, _too_many)
     api.add_exception_handler(Refused, _refused)
     api.add_exception_handler(IntegrityError, _taken)
+    api.add_exception_handler(TooManyRunsError, lambda request, error: problem(429, str(error)))
 
 
 def not_found(request: HttpRequest, path: str) -> HttpResponse:

@@ -18,6 +18,6 @@ _TOPICS: dict[tuple[str, str], str] = {
     ("explorer", "exploring and comparing"): "explore comparison",
     ("runs", "long work"): "runs",
     ("notices", "notices"): "notices",
-    ("teams", "accounts and teams"): "account team team-new password-change factor-new",
+    ("teams", "accounts and teams"): "account account-tokens team team-new password-change factor-new",
 }
 HELP_OF = {page: topic for topic, pages in _TOPICS.items() for page in pages.split()}

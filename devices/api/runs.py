@@ -19,7 +19,6 @@ from devices.runs.queries import BATCH, log_lines
 from devices.runs.views import ACTIONS
 
 router = Router(tags=["runs"])
-RETRY = "retry"
 
 
 class RunFacts(Linked):
@@ -90,17 +89,13 @@ def get_run(request: HttpRequest, run_id: UUID) -> Any:
 
 @router.post("/{uuid:run_id}/actions/{action}", response=RunFacts)
 def act_on_run(request: HttpRequest, run_id: UUID, action: str) -> Any:
-    """Pause, resume, cancel or stop a run, or whatever else can be done to it."""
+    """Pause, resume, cancel, stop or retry a run."""
     run = _run(request, run_id)
     if action not in ACTIONS:
         raise Refused(404, f"What can be done to a run is {', '.join(ACTIONS)}.")
-    if run.is_final != (action == RETRY):
-        over = "is already over" if run.is_final else "is not over"
-        raise Refused(409, f"“{run.title}” {over}.")
-    try:
-        ACTIONS[action][0](run)
-    except ValueError as error:
-        raise Refused(409, str(error)) from error
+    if not ACTIONS[action][0](run):
+        run.refresh_from_db()
+        raise Refused(409, f"Nothing was changed: “{run.title}” is {run.get_status_display().lower()}.")
     return _run(request, run_id)
 
 

@@ -133,10 +133,12 @@ def get_table(request: HttpRequest, table_id: UUID) -> Any:
 @router.get("/{uuid:table_id}/operators", response=Page[OperatorFacts])
 def list_operators(request: HttpRequest, table_id: UUID, window: Query[OperatorFilter]) -> Any:
     """List a table's operators with their times in microseconds."""
-    found = queries.entries(
-        _table(request, table_id), contains=window.q, sort=window.sort, known_from=window.known_from
-    )
-    return page_of(request, found, window)
+    found = _table(request, table_id).rows.defer("samples_us").order_by(window.sort, "key")
+    if window.known_from:
+        found = (
+            found.filter(deviation=0) if window.known_from == "measured" else found.filter(deviation__gt=0)
+        )
+    return page_of(request, found.filter(key__icontains=window.q), window)
 
 
 @router.get(

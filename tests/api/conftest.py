@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from chamnet_web.accounts.models import AccessToken, User
+from chamnet_web.accounts.models import AccessToken, Team, User
 from chamnet_web.api.routes import api, operations
 from devices.models import DeviceToken, KernelFile, LatencyTable
 from devices.runs.models import Run, Step
@@ -65,8 +65,8 @@ def token_of(user: User, scope: str = "write") -> str:
 
 
 @pytest.fixture
-def caller(owner: User) -> Caller:
-    return Caller(token_of(owner))
+def caller(ada: User) -> Caller:
+    return Caller(token_of(ada))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(owner: User, settings: Any) -> Scene:
+def scene(owner: Team, settings: Any) -> Scene:
     """Nothing of it is worked on: it is there to be asked for."""
     table = table_of(owner)
     predictor = begin_predictor(owner)
@@ -119,7 +119,7 @@ def scene(owner: User, settings: Any) -> Scene:
     return Scene(objects, text, predictor.run, search)
 
 
-def searched(owner: User, predictor: Any, table: LatencyTable) -> Search:
+def searched(owner: Team, predictor: Any, table: LatencyTable) -> Search:
     run = start_run(owner=owner, kind="search", title="S", first_step="search.begin", queue=Step.Queue.LIGHT)
     return Search.objects.create(
         owner=owner, run=run, name="S", predictor=predictor, table=table, latency_limit_ms=1.0,

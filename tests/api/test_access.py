@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chamnet_web.accounts.models import AccessToken, AuditEntry, Membership, User
+from chamnet_web.accounts.models import AccessToken, AuditEntry, Membership, Team, User
 from tests.api.conftest import Caller, Scene, every, least_body, token_of
 
 pytestmark = pytest.mark.django_db
@@ -76,16 +76,16 @@ def test_lists_of_others_do_not_have_it(other: Caller, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_a_viewer_reads_and_changes_nothing(caller: Caller, owner: User, scene: Scene, session: bool) -> None:
+def test_a_viewer_reads_and_changes_nothing(caller: Caller, ada: User, scene: Scene, session: bool) -> None:
     Membership.objects.update(role=Membership.Role.VIEWER)
     if session:
         caller.headers = {}
-        caller.browser.force_login(owner)
+        caller.browser.force_login(ada)
     _reads_only(caller, scene)
 
 
-def test_a_token_for_reading_changes_nothing(owner: User, scene: Scene) -> None:
-    _reads_only(Caller(token_of(owner, "read")), scene)
+def test_a_token_for_reading_changes_nothing(ada: User, scene: Scene) -> None:
+    _reads_only(Caller(token_of(ada, "read")), scene)
 
 
 def _reads_only(caller: Caller, scene: Scene) -> None:
@@ -125,7 +125,7 @@ def test_an_access_token_is_no_agent(caller: Caller, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired", "left", "team", "person"])
-def test_a_token_ends_with_what_it_stands_on(caller: Caller, owner: User, end: str) -> None:
+def test_a_token_ends_with_what_it_stands_on(caller: Caller, end: str) -> None:
     caller.get("/devices")
     if end == "revoked":
         AccessToken.objects.get().revoke()
@@ -134,15 +134,15 @@ def test_a_token_ends_with_what_it_stands_on(caller: Caller, owner: User, end: s
     elif end == "left":
         Membership.objects.all().delete()
     elif end == "team":
-        owner.teams.update(is_active=False)
+        Team.objects.update(is_active=False)
     else:
         User.objects.update(is_active=False)
     caller.get("/devices", 401)
 
 
-def test_a_session_needs_the_csrf_token_for_what_changes_something(owner: User) -> None:
+def test_a_session_needs_the_csrf_token_for_what_changes_something(ada: User) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(owner)
+    browser.force_login(ada)
     assert browser.get("/api/v1/devices").status_code == 200
     answer = browser.post("/api/v1/quickstart", content_type="application/json")
     assert answer.status_code == 403

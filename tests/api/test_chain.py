@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from search.forms import predictors as forms
 from search.services import catalogue
 from tests.api.conftest import Caller
@@ -28,7 +28,7 @@ def tiny_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "space_for", tiny_space)
 
 
-def test_the_whole_chain_goes_by_the_api(caller: Caller, owner: User, work: Work) -> None:
+def test_the_whole_chain_goes_by_the_api(caller: Caller, owner: Team, work: Work) -> None:
     device = caller.post("/devices", {"name": "Here", "kind": "server-cpu", "is_this_machine": True})
     space = tiny_space()
     assert space.id in {one["id"] for one in caller.get("/spaces?limit=100")["items"]}

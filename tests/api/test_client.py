@@ -15,7 +15,7 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.db import connections
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team, User
 from chamnet_web.client import ApiError, Client, RunEndedError, UnreachableError
 from devices.api import events
 from devices.models import Device
@@ -41,11 +41,11 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def chamnet(address: str, owner: User) -> Client:
-    return Client(address, token_of(owner), pause=lambda seconds: None)
+def chamnet(address: str, ada: User) -> Client:
+    return Client(address, token_of(ada), pause=lambda seconds: None)
 
 
-def begun(owner: User) -> Run:
+def begun(owner: Team) -> Run:
     run = start_run(
         owner=owner, kind="table", title="A run", first_step="table.measure", queue="light", total=3
     )
@@ -53,7 +53,7 @@ def begun(owner: User) -> Run:
     return run
 
 
-def test_lists_are_read_to_their_end(chamnet: Client, owner: User) -> None:
+def test_lists_are_read_to_their_end(chamnet: Client, owner: Team) -> None:
     names = [f"D{number}" for number in range(7)]
     for name in names:
         chamnet.register(name, "gpu")
@@ -68,13 +68,13 @@ def test_a_refusal_is_the_servers_sentence(chamnet: Client) -> None:
     assert refused.value.problems[0].startswith("threads: ")
 
 
-def test_nobody_is_known_by_a_wrong_token(address: str, owner: User) -> None:
+def test_nobody_is_known_by_a_wrong_token(address: str, owner: Team) -> None:
     with pytest.raises(ApiError) as refused:
         list(Client(address, "wrong").devices())
     assert refused.value.status == 401
 
 
-def test_a_server_that_is_away_is_asked_again_and_then_said(owner: User) -> None:
+def test_a_server_that_is_away_is_asked_again_and_then_said(owner: Team) -> None:
     waits: list[float] = []
     with pytest.raises(UnreachableError, match="does not answer"):
         list(Client(f"http://127.0.0.1:{free_port()}", "x", pause=waits.append).devices())
@@ -88,7 +88,7 @@ def test_an_address_that_is_none_is_said(url: str) -> None:
 
 
 def test_a_request_that_came_too_soon_waits_and_makes_one_thing(
-    address: str, owner: User, settings: Any
+    address: str, ada: User, settings: Any
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 1
     waits: list[float] = []
@@ -97,7 +97,7 @@ def test_a_request_that_came_too_soon_waits_and_makes_one_thing(
         waits.append(seconds)
         caches["rates"].clear()
 
-    chamnet = Client(address, token_of(owner), pause=pause)
+    chamnet = Client(address, token_of(ada), pause=pause)
     for number in range(3):
         chamnet.register(f"D{number}", "gpu")
     assert Device.objects.count() == 3
@@ -106,7 +106,7 @@ def test_a_request_that_came_too_soon_waits_and_makes_one_thing(
 
 
 def test_a_run_is_followed_over_lost_connections(
-    chamnet: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+    chamnet: Client, owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "LONGEST_SECONDS", 0.1)
     run, seen = begun(owner), list[int]()
@@ -137,7 +137,7 @@ def test_a_run_is_followed_over_lost_connections(
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_a_run_that_failed_says_why(chamnet: Client, owner: User) -> None:
+def test_a_run_that_failed_says_why(chamnet: Client, owner: Team) -> None:
     run = begun(owner)
     with writing(run.pk) as writer:
         writer.fail("The device is gone.")
@@ -145,7 +145,7 @@ def test_a_run_that_failed_says_why(chamnet: Client, owner: User) -> None:
         chamnet.wait(str(run.pk))
 
 
-def trained(owner: User) -> ModelFile:
+def trained(owner: Team) -> ModelFile:
     """A model that counts as verified, with a file of a few bytes."""
     search = searched(owner, begin_predictor(owner), table_of(owner))
     model = start_model(owner=owner, network=found(search), recipe="seconds-final", seed=0)
@@ -160,7 +160,7 @@ def trained(owner: User) -> ModelFile:
     return row
 
 
-def test_a_file_is_fetched_whole_or_not_at_all(chamnet: Client, owner: User, tmp_path: Path) -> None:
+def test_a_file_is_fetched_whole_or_not_at_all(chamnet: Client, owner: Team, tmp_path: Path) -> None:
     row = trained(owner)
     path = chamnet.download(str(row.model_id), "torchscript", tmp_path)
     assert path.read_bytes() == b"weights" * 1000

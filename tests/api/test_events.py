@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from devices.api import events
 from devices.runs.models import Run
 from devices.runs.services import start_run
@@ -19,7 +19,7 @@ from devices.runs.writing import writing
 from tests.api.conftest import Caller, token_of
 
 
-def begun(owner: User) -> Run:
+def begun(owner: Team) -> Run:
     run = start_run(owner=owner, kind="table", title="A run", first_step="table.measure", queue="light")
     run.steps.all().delete()
     return run
@@ -37,7 +37,7 @@ def end(run: Run) -> None:
 
 
 @pytest.mark.django_db
-def test_events_are_asked_for_piece_by_piece_until_the_run_is_over(caller: Caller, owner: User) -> None:
+def test_events_are_asked_for_piece_by_piece_until_the_run_is_over(caller: Caller, owner: Team) -> None:
     run = begun(owner)
     log(run, "first")
     page = caller.get(f"/runs/{run.pk}/events?limit=1")
@@ -52,7 +52,7 @@ def test_events_are_asked_for_piece_by_piece_until_the_run_is_over(caller: Calle
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_stream_sends_what_is_written_and_ends_with_the_run(owner: User) -> None:
+async def test_a_stream_sends_what_is_written_and_ends_with_the_run(owner: Team) -> None:
     run = await sync_to_async(begun)(owner)
     seen = await opened(owner, run)
     first = await anext(seen)
@@ -67,7 +67,7 @@ async def test_a_stream_sends_what_is_written_and_ends_with_the_run(owner: User)
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_stream_goes_on_after_the_last_event_that_was_seen(owner: User) -> None:
+async def test_a_stream_goes_on_after_the_last_event_that_was_seen(owner: Team) -> None:
     run = await sync_to_async(begun)(owner)
     await sync_to_async(log)(run, "seen")
     await sync_to_async(log)(run, "missed")
@@ -78,7 +78,7 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(owner: User) 
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_lost_nudge_delays_an_event_and_no_more(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_nudge_delays_an_event_and_no_more(owner: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.05)
     run = await sync_to_async(begun)(owner)
@@ -90,11 +90,11 @@ async def test_a_lost_nudge_delays_an_event_and_no_more(owner: User, monkeypatch
 
 @pytest.mark.django_db(transaction=True)
 async def test_streams_are_counted_while_they_are_open_and_bounded(
-    owner: User, monkeypatch: pytest.MonkeyPatch
+    owner: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "MOST_STREAMS", 1)
     run = await sync_to_async(begun)(owner)
-    token = await sync_to_async(token_of)(owner)
+    token = await sync_to_async(token_of)(await sync_to_async(owner.members.get)())
     first = asyncio.Event()
 
     async def listen() -> None:
@@ -111,8 +111,8 @@ async def test_streams_are_counted_while_they_are_open_and_bounded(
     assert events.has_room()
 
 
-async def opened(owner: User, run: Run, last: str = "") -> Any:
-    token = await sync_to_async(token_of)(owner)
+async def opened(owner: Team, run: Run, last: str = "") -> Any:
+    token = await sync_to_async(token_of)(await sync_to_async(owner.members.get)())
     answer = await asked(token, run, last)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/event-stream"

@@ -30,12 +30,12 @@ SLOW = frozenset(
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fit", "unfit"])
 def test_no_request_ends_in_a_server_error(
-    scene: Scene, owner: User, settings: Any, mode: GenerationMode
+    scene: Scene, ada: User, settings: Any, mode: GenerationMode
 ) -> None:
     settings.API_REQUESTS_PER_MINUTE = 10**6
     answers: collections.Counter[int] = collections.Counter()
     schema = schemathesis.openapi.from_dict(Client().get("/api/v1/openapi.json").json())
-    tokens = {True: scene.device_token, False: token_of(owner)}
+    tokens = {True: scene.device_token, False: token_of(ada)}
     try:
         for found in schema.get_all_operations():
             operation = found.ok()

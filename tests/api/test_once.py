@@ -91,8 +91,8 @@ def test_a_key_that_is_none_is_refused(caller: Caller, key: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_that_come_at_once_one_makes_the_thing(owner: User) -> None:
-    text = token_of(owner)
+def test_of_two_that_come_at_once_one_makes_the_thing(ada: User) -> None:
+    text = token_of(ada)
     start, answers = threading.Barrier(4), list[Any]()
 
     def ask() -> None:
