@@ -7,7 +7,7 @@ STATIC := $(DATA)/static/staticfiles.json
 # node and npm of the machine, else those that the rule for $(STAMP)/node puts beside Python.
 export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: install run test lint format migrate clean
+.PHONY: install run test lint format migrate clean audit sbom
 .DELETE_ON_ERROR:
 
 install: $(STAMP)/python $(STATIC) migrate
@@ -30,6 +30,15 @@ lint: $(STAMP)/dev
 format: $(STAMP)/dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+# Known vulnerabilities of the dependencies, and what there is of them as CycloneDX documents.
+audit: $(STAMP)/audit $(STAMP)/node
+	$(BIN)/python .ci/audit.py .venv/audit/bin/pip-audit
+
+sbom: $(STAMP)/audit $(STAMP)/node
+	@mkdir -p $(DATA)/sbom
+	.venv/audit/bin/cyclonedx-py requirements requirements.txt --output-reproducible -o $(DATA)/sbom/python.cdx.json
+	npm sbom --sbom-format cyclonedx --omit dev --package-lock-only > $(DATA)/sbom/npm.cdx.json
+
 migrate: $(STAMP)/python $(STAMP)/node
 	@$(BIN)/python manage.py migrate --verbosity 0
 
@@ -44,6 +53,11 @@ $(STAMP)/python: requirements.txt
 
 $(STAMP)/dev: requirements-dev.txt $(STAMP)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(STAMP)/audit: requirements-audit.txt $(STAMP)/python
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
 	@touch $@
 
 # The Python package's own start scripts are not on the path and its npm is not where it looks for itself.
