@@ -37,7 +37,7 @@ def _python(pip_audit: str) -> list[str]:
     packages = _asked([pip_audit, *options]).get("dependencies", [])
     unknown = sum("skip_reason" in one for one in packages)
     print(
-        f"Python: {len(packages) - unknown} packages audited, {unknown} could not be: no advisories were reached."
+        f"Python: {len(packages) - unknown} packages audited; of {unknown} no advisories were reached."
     )
     return [
         f"{one['name']} {one['version']}: {found['id']}" for one in packages for found in one.get("vulns", [])
