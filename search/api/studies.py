@@ -80,7 +80,7 @@ def get_study(request: HttpRequest, study_id: UUID) -> Any:
     """Get a study with what it found."""
     rows = Study.objects.owned_by(owner_of(request)).select_related("run")
     row = get_object_or_404(rows, pk=study_id)
-    models = list(row.models.order_by("created_at").values_list("pk", flat=True))
+    models = list(row.trained_models.order_by("created_at").values_list("pk", flat=True))
     return With(row, models=models)
 
 

@@ -120,7 +120,7 @@ def test_runs_are_steered_and_over_once_they_are(caller: Caller) -> None:
     assert caller.post(f"{act}/resume", status=200)["status"] in ("queued", "running")
     assert [one["id"] for one in caller.get("/runs?unfinished=true&kind=predictor")["items"]] == [run["id"]]
     assert caller.post(f"{act}/cancel", status=200)["status"] == "cancelled"
-    assert "already over" in caller.post(f"{act}/pause", status=409)["detail"]
+    assert "is cancelled" in caller.post(f"{act}/pause", status=409)["detail"]
     assert "pause" in caller.post(f"{act}/dance", status=404)["detail"]
     assert caller.get("/runs?unfinished=true")["count"] == 0
     assert "cancelled" in caller("get", f"/runs/{run['id']}/log").content.decode()
