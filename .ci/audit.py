@@ -36,9 +36,7 @@ def _python(pip_audit: str) -> list[str]:
     ]
     packages = _asked([pip_audit, *options]).get("dependencies", [])
     unknown = sum("skip_reason" in one for one in packages)
-    print(
-        f"Python: {len(packages) - unknown} packages audited; of {unknown} no advisories were reached."
-    )
+    print(f"Python: {len(packages) - unknown} packages audited; of {unknown} no advisories were reached.")
     return [
         f"{one['name']} {one['version']}: {found['id']}" for one in packages for found in one.get("vulns", [])
     ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,15 +105,33 @@ def installation(data: Path, **settings: str) -> dict[str, str]:
     unset = {"REDIS_URL", "DATABASE_URL", "HOST", "PORT", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     made = kept | {"DATA_DIR": str(data), "TRAIN_WORKERS": "1", "LIGHT_WORKERS": "1"} | settings
-    for command in (["migrate"], ["collectstatic", "--noinput"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *command, "--verbosity", "0"],
-            cwd=ROOT,
-            env=made,
-            check=True,
-            timeout=120,
-        )
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "static").symlink_to(_static_files())
+    _manage(made, "migrate")
     return made
+
+
+@cache
+def _static_files() -> Path:
+    """The static files, collected once for all installations of this process."""
+    directory = Path(tempfile.mkdtemp(prefix="chamnet-static-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    _manage(
+        os.environ | {"DATA_DIR": str(directory), "DJANGO_SETTINGS_MODULE": "chamnet_web.settings"},
+        "collectstatic",
+        "--noinput",
+    )
+    return directory / "static"
+
+
+def _manage(environment: Mapping[str, str], *command: str) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", *command, "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=120,
+    )
 
 
 def furnish(environment: dict[str, str]) -> dict[str, str]:
