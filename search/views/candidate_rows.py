@@ -63,6 +63,7 @@ def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "exp
     others = Candidate.objects.filter(pk__in=elsewhere, search__owner=owner_of(request).pk)
     return {
         "page": page,
+        "sort": view.sort or "rank",
         "lines": lines,
         "count": count,
         "every": view.every.count() if view.is_filtered else count,

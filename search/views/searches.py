@@ -11,10 +11,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from devices.exports import Export, export_asked, of_records
 from devices.listing import list_response
 from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
 from devices.runs.writing import finite
+from devices.tables.table import OperatorTable
 from search.candidates import Explored, thinned
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
@@ -35,6 +37,10 @@ from search.views.settings import Beginning, beginning
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 REPLAYED_POINTS = 200  # individuals of each of them, but for the newest
 SUMMARISED = ("best", "mean", "std", "feasible_share", "diversity")
+LIMIT_COLUMNS = ("name", "value", "low", "high", "maximum", "unit", "chance")
+LAYER_COLUMNS = (
+    "name", "kind", "shape", "multiply_adds", "parameters", "latency_us", "learned", "share",
+)  # fmt: skip
 DRAWN = 800  # candidates on the chart of a search; its table and its files have all
 
 
@@ -202,10 +208,13 @@ def front_state(search: Search) -> dict[str, Any] | None:
 
 
 @require_GET
-def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
+def candidate_page(request: HttpRequest, candidate_id: UUID) -> HttpResponseBase:
+    candidate = _candidate(request, candidate_id)
+    if (file := export_asked(request, lambda: _tables_of(candidate))) is not None:
+        return file
     start = beginning(request, "model", {})
     form = ModelForm(initial=start.initial, owner=owner_of(request))
-    return _candidate_page(request, _candidate(request, candidate_id), form, start=start)
+    return _candidate_page(request, candidate, form, start=start)
 
 
 @require_POST
@@ -230,30 +239,13 @@ def _candidate_page(
     request: HttpRequest, candidate: Candidate, form: ModelForm, status: int = 200, *, start: Beginning
 ) -> HttpResponse:
     architecture = candidate.architecture
-    table = candidate.search.table.load() if candidate.search.table else None
-    layers: list[dict[str, Any]] = [
-        {
-            "name": layer.name,
-            "block": block_of(layer.name),
-            "kind": layer.operator.kind,
-            "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
-            f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
-            "multiply_adds": layer.operator.multiply_adds,
-            "parameters": layer.operator.parameters,
-            "latency_us": table.cost_us(layer.operator) if table else None,
-            "learned": table is not None and table.is_learned(layer.operator),
-        }
-        for layer in architecture.layers
-    ]
-    total = sum(layer["latency_us"] or 0.0 for layer in layers)
-    for layer in layers:
-        layer["share"] = layer["latency_us"] / total if layer["latency_us"] is not None else None
-    labels = {gene.name: gene.label for gene in architecture.space.genes}
+    table = _latencies(candidate)
+    layers = _layers_of(candidate, table)
     context = {
         "object": candidate,
         "candidate": candidate,
         "search": candidate.search,
-        "values": [(labels[name], value) for name, value in architecture.values.items()],
+        "values": _values_of(candidate),
         "layers": layers,
         "train_form": form,
         "start": start,
@@ -266,6 +258,51 @@ def _candidate_page(
         ),
     }
     return render(request, "search/candidate.html", context, status=status)
+
+
+def _tables_of(candidate: Candidate) -> dict[str, Export]:
+    """The tables of a candidate's page."""
+    end = str(candidate.pk)
+    return {
+        "limits": of_records(f"limits-{end}", LIMIT_COLUMNS, candidate.limits),
+        "values": Export(
+            f"hyperparameters-{end}", ("hyperparameter", "value"), lambda: _values_of(candidate)
+        ),
+        "layers": of_records(f"layers-{end}", LAYER_COLUMNS, _layers_of(candidate, _latencies(candidate))),
+    }
+
+
+def _latencies(candidate: Candidate) -> OperatorTable | None:
+    """The latency table that the candidate was found with, where it was with one."""
+    return candidate.search.table.load() if candidate.search.table else None
+
+
+def _values_of(candidate: Candidate) -> list[tuple[str, int]]:
+    """The hyperparameters by their labels."""
+    labels = {gene.name: gene.label for gene in candidate.architecture.space.genes}
+    return [(labels[name], value) for name, value in candidate.architecture.values.items()]
+
+
+def _layers_of(candidate: Candidate, table: OperatorTable | None) -> list[dict[str, Any]]:
+    """The layers with their costs, latencies in µs, and their shares of the sum of these."""
+    layers: list[dict[str, Any]] = [
+        {
+            "name": layer.name,
+            "block": block_of(layer.name),
+            "kind": layer.operator.kind,
+            "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
+            f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
+            "multiply_adds": layer.operator.multiply_adds,
+            "parameters": layer.operator.parameters,
+            "latency_us": table.cost_us(layer.operator) if table else None,
+            "learned": table is not None and table.is_learned(layer.operator),
+        }
+        for layer in candidate.architecture.layers
+    ]
+    total = sum(layer["latency_us"] or 0.0 for layer in layers)
+    for layer in layers:
+        layer["share"] = layer["latency_us"] / total if layer["latency_us"] is not None else None
+    return layers
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:

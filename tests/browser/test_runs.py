@@ -82,5 +82,5 @@ def test_the_end_of_a_run_is_told_and_the_run_begins_again(
     page.get_by_label("Settings file").set_input_files(file)
     page.get_by_role("button", name="Fill in the form").click()
     expect(page.get_by_label("Budget")).to_have_value("9")
-    expect(page.get_by_label("Seed")).to_have_value("1")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("1")
     context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,28 @@ def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: C
     assert times == sorted(times, reverse=True)
     assert len(file(table="networks")) == 10
     assert signed_in.get(address, {"table": "passwords", "format": "csv"}).status_code == 404
+
+
+def test_a_table_says_what_was_measured_how_often_when_and_with_which_engine(
+    signed_in: Client, owner: Team
+) -> None:
+    table = table_of(owner)
+    page = signed_in.get(table.get_absolute_url())
+    text = page.content.decode()
+    assert [column.label for column in page.context["listed"].columns][:6] == [
+        "Operator", "Repeats", "Minimum (µs)", "p10 (µs)", "Median (µs)", "p90 (µs)",
+    ]  # fmt: skip
+    assert f"<dt>Engine</dt><dd>{table.device.get_engine_display()}" in text
+    assert f'<dt>Measured</dt><dd><time datetime="{table.created_at.isoformat()}" title="' in text
+    assert "Error of a whole network" in text
+
+
+def test_a_devices_page_leads_to_its_tables_as_files(signed_in: Client, owner: Team) -> None:
+    table = table_of(owner)
+    table_of(owner, device_name="The board")
+    address = f"/tables/?device={table.device_id}&format=json"
+    assert address.replace("&", "&amp;") in signed_in.get(table.device.get_absolute_url()).content.decode()
+    assert len(json.loads(b"".join(signed_in.get(address)))) == 1
 
 
 @pytest.mark.django_db(transaction=True)

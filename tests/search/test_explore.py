@@ -277,3 +277,22 @@ def test_two_candidates_and_ten_are_compared_in_the_same_number_of_queries(
         return len(captured)
 
     assert queries(keys) == queries(keys[:2])
+
+
+def test_a_candidates_tables_are_files(signed_in: Client, thrifty: Search) -> None:
+    candidate = thrifty.candidates.order_by("rank").first()
+    assert candidate is not None
+    address = candidate.get_absolute_url()
+    page = signed_in.get(address).content.decode()
+    for table, rows in (
+        ("limits", len(candidate.limits)),
+        ("values", len(candidate.genes)),
+        ("layers", len(candidate.architecture.layers)),
+    ):
+        assert f"table={table}&amp;format=json" in page
+        asked = {"table": table, "format": "json"}
+        records = json.loads(b"".join(signed_in.get(address, asked).streaming_content))
+        lines = b"".join(signed_in.get(address, asked | {"format": "csv"}).streaming_content).decode()
+        assert len(records) == len(list(csv.DictReader(lines.splitlines()))) == rows
+    assert sum(layer["latency_us"] for layer in records) > 0
+    assert sum(layer["share"] for layer in records) == pytest.approx(1.0)

@@ -31,7 +31,7 @@ const [searched, scaled] = [of("searched"), of("scaled")];
 if (searched.length && searched.length === scaled.length) {
   const mean = (points) => points.reduce((sum, point) => sum + point.y, 0) / points.length;
   const gain = mean(searched) - mean(scaled);
-  chart?.finding(`On average over the limits, searched networks are ${number(Math.abs(gain), 2)} points ${gain >= 0 ? "above" : "below"} scaled ones`);
+  chart?.finding(`On average over the limits, searched networks are ${number(Math.abs(gain), 2)} % points ${gain >= 0 ? "above" : "below"} scaled ones`);
 }
 chart?.draw();
 followPageRun({ trial: () => refreshParts(), progress: () => refreshParts() });
