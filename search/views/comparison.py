@@ -90,7 +90,7 @@ def _problem(asked: list[UUID], found: list[Candidate]) -> str:
     if len(asked) > MOST:
         return f"At most {MOST} candidates are compared at once; these are {len(asked)}. Leave some out."
     if len(found) < len(asked):
-        return "One of these candidates does not exist any more, or is not yours."
+        return "One of these candidates does not exist any more, or is not your team's."
     if len(asked) < FEWEST:
         chosen = "1 is chosen" if asked else "none is chosen"
         return f"A comparison needs at least {FEWEST} candidates; {chosen}. Pick more in the explorer."
