@@ -72,7 +72,7 @@ def attachment(
 
 def csv_lines(table: Export) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield writer.writerow(table.head)
+    yield writer.writerow([_csv_field(name) for name in table.head])
     for row in table.rows():
         yield writer.writerow([_csv_field(value) for value in row])
 

@@ -71,7 +71,9 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
         if Device.objects.owned_by(self.owner).filter(name=name).exists():
-            raise forms.ValidationError(f"You already have a device called “{name}”. Choose another name.")
+            raise forms.ValidationError(
+                f"Your team already has a device called “{name}”. Choose another name."
+            )
         return name
 
     def clean(self) -> dict[str, Any]:

@@ -37,9 +37,9 @@ DEVICES = Listing(
 )
 
 
-def tables(user: object) -> Listing:
+def tables(owner: object) -> Listing:
     """Latency tables, to be filtered by the devices and spaces that there are."""
-    rows = LatencyTable.objects.owned_by(user)
+    rows = LatencyTable.objects.owned_by(owner)
     return Listing(
         noun=("latency table", "latency tables"),
         columns=(

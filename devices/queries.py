@@ -17,20 +17,20 @@ from devices.models import Device, LatencyTable, TableEntry
 from devices.tables import Calibration, Measurement, OperatorTable
 
 
-def devices_of(user: object) -> QuerySet[Device]:
-    """A person's devices with the number of their tables and when the newest was begun."""
+def devices_of(owner: object) -> QuerySet[Device]:
+    """An owner's devices with the number of their tables and when the newest was begun."""
     tables = LatencyTable.objects.filter(device=OuterRef("pk")).order_by()
     count = tables.values("device").annotate(found=Count("pk")).values("found")
     newest = tables.order_by("-created_at").values("created_at")[:1]
-    return Device.objects.owned_by(user).annotate(
+    return Device.objects.owned_by(owner).annotate(
         table_count=Coalesce(Subquery(count, output_field=IntegerField()), 0),
         newest_table_at=Subquery(newest),
     )
 
 
-def tables_of(user: object) -> QuerySet[LatencyTable]:
-    """A person's latency tables with their error, without what only their own pages need."""
-    rows = LatencyTable.objects.owned_by(user).select_related("device", "run").defer(*BULKY)
+def tables_of(owner: object) -> QuerySet[LatencyTable]:
+    """An owner's latency tables with their error, without what only their own pages need."""
+    rows = LatencyTable.objects.owned_by(owner).select_related("device", "run").defer(*BULKY)
     return rows.annotate(error=F("calibration__error_after"))
 
 
@@ -112,9 +112,9 @@ def compare(before: LatencyTable, after: LatencyTable) -> Comparison:
     )
 
 
-def newest_tables(user: object) -> QuerySet[LatencyTable]:
-    """The newest finished table of each of a person's devices."""
-    rows = LatencyTable.objects.owned_by(user).usable()
+def newest_tables(owner: object) -> QuerySet[LatencyTable]:
+    """The newest finished table of each of an owner's devices."""
+    rows = LatencyTable.objects.owned_by(owner).usable()
     newest = rows.filter(device=OuterRef("device")).order_by("-version").values("pk")[:1]
     return rows.filter(pk=Subquery(newest)).select_related("device").order_by("device__name")
 

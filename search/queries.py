@@ -81,7 +81,7 @@ def study_rows(owner: Any) -> OwnedQuerySet:
 
 
 def own_recipe_rows(owner: Any) -> OwnedQuerySet:
-    """Recipes of a person's own, with the fields that the list shows."""
+    """Recipes of an owner's own, with the fields that the list shows."""
     names = ("epochs", "batch_size", "optimiser", "learning_rate", "train_images")
     fields = {name: F(f"recipe__definition__{name}") for name in names}
     found: OwnedQuerySet = OwnRecipe.objects.owned_by(owner).annotate(**fields)
@@ -89,7 +89,7 @@ def own_recipe_rows(owner: Any) -> OwnedQuerySet:
 
 
 def own_dataset_rows(owner: Any) -> OwnedQuerySet:
-    """Data sets of a person's own, with the numbers that the list shows."""
+    """Data sets of an owner's own, with the numbers that the list shows."""
     rows = ImageSet.objects.owned_by(owner).exclude(source=ImageSet.Source.BUILT_IN)
     sizes = {name: F(f"facts__{name}") for name in ("train", "validation", "test", "size")}
     found: OwnedQuerySet = rows.select_related("run").defer("report").annotate(**sizes)

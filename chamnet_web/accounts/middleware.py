@@ -69,14 +69,18 @@ class TeamMiddleware:
 
 
 class AuditMiddleware:
-    """Writes down who changed what."""
+    """Writes down who changed what.
+
+    A view that was posted to and only read says so: it sets `request.changes_nothing`.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method not in SAFE and response.status_code < 400:
+        changes = request.method not in SAFE and not getattr(request, "changes_nothing", False)
+        if changes and response.status_code < 400:
             record(request, response)
         return response
 

@@ -101,6 +101,8 @@ def _return(claimed: ClaimedStep) -> bool:
     elif step.run.is_final:
         claimed.release()
     elif step.attempts >= settings.STEP_ATTEMPTS:
+        if not claimed.take_over():
+            return False
         reason = f"The worker was lost {step.attempts} times while doing “{step.name}”."
         _settle(claimed, reason, mendable=True)
     elif claimed.release_after_loss(if_expired=True):

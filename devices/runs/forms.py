@@ -12,10 +12,10 @@ from devices.runs.models import NoticeSettings, When
 
 
 class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Where and when a person is told of the ends of runs."""
+    """Where and when an owner is told of the ends of runs."""
 
     when = forms.ChoiceField(
-        label="Tell me of the end of a run",
+        label="Tell of the end of a run",
         choices=When.choices,
         widget=forms.RadioSelect,
         help_text="Every run's page can say otherwise for that run.",
@@ -26,7 +26,7 @@ class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         max_length=500,
         assume_scheme="https",
         validators=[URLValidator(schemes=["http", "https"])],
-        help_text="JSON is posted to this address, signed with your secret. Empty: nothing is posted.",
+        help_text="JSON is posted to this address, signed with the team's secret. Empty: nothing is posted.",
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
     )
 

@@ -26,12 +26,13 @@ def removable_events() -> QuerySet[Event]:
 
 
 def old_histories(days: int) -> QuerySet[Run]:
-    """Runs that ended more than `days` ago and still hold everything; none when `days` is 0."""
+    """Runs that ended more than `days` ago and hold more than they need; none when `days` is 0.
+
+    One that was shortened and then tried again is among them once more.
+    """
     if days == 0:
         return Run.objects.none()
-    shortened = Event.objects.filter(run=OuterRef("pk"), kind=SHORTENED)
     return Run.objects.filter(
-        ~Exists(shortened),
         Exists(removable_events().filter(run=OuterRef("pk"))),
         status__in=Run.FINAL,
         finished_at__lt=timezone.now() - timedelta(days=days),

@@ -114,6 +114,7 @@ class ClaimedStep:
                 raise LeaseLostError(self.name)
             if writer.run.status == Run.Status.CANCELLED:
                 raise RunCancelledError(self.name)
+            writer.start()  # it may have been cancelled and tried again meanwhile
             yield writer
         self.run = writer.run
 
@@ -148,6 +149,16 @@ class ClaimedStep:
         if if_expired:
             return bool(self._mine().expired().update(**given_back(), lost=F("lost") + 1))
         return bool(self._mine().update(**given_back()))
+
+    def take_over(self) -> bool:
+        """Takes an expired lease from its worker, whose writes are refused from then on.
+
+        False when it was renewed meanwhile.
+        """
+        token = uuid.uuid4()
+        taken = self._mine().expired().update(token=token, lease_expires_at=lease_end(), lost=F("lost") + 1)
+        self.token = token if taken else self.token
+        return bool(taken)
 
     def _mine(self) -> Any:
         return Step.objects.filter(pk=self.step.pk, status=Step.Status.LEASED, token=self.token)

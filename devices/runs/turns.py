@@ -1,9 +1,9 @@
 """Whose turn it is: the order in which a worker takes ready steps.
 
-Everything that one person started at once – a study with its models, or a single build – is one job. The
-next step is one of the person, then of the job, that has the fewest steps at work in the queue; among equals
+Everything that one owner started at once – a study with its models, or a single build – is one job. The
+next step is one of the owner, then of the job, that has the fewest steps at work in the queue; among equals
 the one that this worker served longest ago; then the oldest. So with several workers nobody's jobs wait
-for another's queue of long trainings to end, and with one worker persons alternate, and each one's jobs.
+for another's queue of long trainings to end, and with one worker owners alternate, and each one's jobs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CONSIDERED = 1_000
 REMEMBERED = 1_000
 
 _turn = count(1)
-# When this process served which person or job. Losing it costs one turn.
+# When this process served which owner or job. Losing it costs one turn.
 _served: dict[object, int] = {}
 
 

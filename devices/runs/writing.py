@@ -173,8 +173,11 @@ class RunWriter:
         return True
 
     def _announce_ready(self) -> None:
+        """Steps that nobody was to take wait for a worker from now on."""
         announced = [step.pk for step in self._steps]
-        self._steps.extend(self.run.steps.filter(status=Step.Status.READY).exclude(pk__in=announced))
+        ready = self.run.steps.filter(status=Step.Status.READY).exclude(pk__in=announced)
+        ready.update(ready_at=timezone.now())
+        self._steps.extend(ready)
 
     def _to(self, status: str) -> None:
         self.run.status = status

@@ -79,5 +79,5 @@ def choice_field(form: forms.Form, name: str) -> forms.ChoiceField:
 def unused_name(rows: QuerySet[Any], name: str, what: str) -> str:
     name = name.strip()
     if rows.filter(name=name).exists():
-        raise forms.ValidationError(f"You already have a {what} called “{name}”. Choose another name.")
+        raise forms.ValidationError(f"Your team already has a {what} called “{name}”. Choose another name.")
     return name

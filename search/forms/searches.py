@@ -223,7 +223,7 @@ class SearchForm(forms.Form):
         taken = Search.objects.filter(owner=self.owner, name__in=names).values_list("name", flat=True)
         if taken or len(set(names)) < len(names):
             self.add_error(
-                "name", f"You already have a search called “{[*taken, *names][0]}”. Choose another name."
+                "name", f"Your team already has a search called “{[*taken, *names][0]}”. Choose another name."
             )
 
     def _limit_error(

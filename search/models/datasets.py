@@ -43,7 +43,7 @@ class Upload(models.Model):
 
 
 class ImageSet(models.Model):
-    """A data set of a person's own: what it came in, what was found, and where its images are now."""
+    """A data set of a team's own: what it came in, what was found, and where its images are now."""
 
     class Source(models.TextChoices):
         UPLOAD = "upload", "Uploaded"

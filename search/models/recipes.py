@@ -1,4 +1,4 @@
-"""Recipes under names of a person's own."""
+"""Recipes under names of a team's own."""
 
 from __future__ import annotations
 

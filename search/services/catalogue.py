@@ -85,7 +85,7 @@ def remember_recipe(name: str, known: Dataset | None = None) -> TrainingRecipe:
 
 
 def name_recipe(owner: Any, name: str, recipe: Recipe) -> OwnRecipe:
-    """A recipe under a person's own name for it."""
+    """A recipe under an owner's own name for it."""
     return OwnRecipe.objects.create(owner=owner, name=name, recipe=_recipe_row(name, recipe))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import groupby
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from devices.exports import Export, export
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.comparison import FEWEST, MOST, Row, as_json, candidates_of, compared
@@ -49,29 +50,28 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def comparison_file(request: HttpRequest, ending: str) -> HttpResponse:
+def comparison_file(request: HttpRequest, ending: str) -> HttpResponseBase:
     """The same comparison as CSV (a line a quantity, a column a candidate) or JSON."""
     asked = _asked(request)
     found = candidates_of(owner_of(request), asked[:MOST])
     if ending not in ("csv", "json") or _problem(asked, found):
         raise Http404("There is no such comparison.")
     rows = _wanted(request, compared(owner_of(request), found).rows)
-    response: HttpResponse = (
-        JsonResponse(finite(as_json(found, rows))) if ending == "json" else _csv(found, rows)
-    )
-    response.headers["Content-Disposition"] = f'attachment; filename="comparison.{ending}"'
+    if ending == "csv":
+        return export(request, _table(found, rows), "csv")
+    response = JsonResponse(finite(as_json(found, rows)))
+    response.headers["Content-Disposition"] = 'attachment; filename="comparison.json"'
     return response
 
 
-def _csv(candidates: list[Candidate], rows: list[Row]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    writer = csv.writer(response)
-    writer.writerow(["group", "quantity", "unit", "kind", *map(str, candidates)])
-    for row in rows:
-        unit = "share" if row.unit == "%" else row.unit
-        values = ["" if cell.value is None else cell.value for cell in row.cells]
-        writer.writerow([row.group, row.label, unit, row.look, *values])
-    return response
+def _table(candidates: list[Candidate], rows: list[Row]) -> Export:
+    head = ["group", "quantity", "unit", "kind", *map(str, candidates)]
+    lines = [
+        [row.group, row.label, "share" if row.unit == "%" else row.unit, row.look]
+        + [cell.value for cell in row.cells]
+        for row in rows
+    ]
+    return Export("comparison", head, lambda: lines)
 
 
 def _asked(request: HttpRequest) -> list[UUID]:
@@ -90,7 +90,7 @@ def _problem(asked: list[UUID], found: list[Candidate]) -> str:
     if len(asked) > MOST:
         return f"At most {MOST} candidates are compared at once; these are {len(asked)}. Leave some out."
     if len(found) < len(asked):
-        return "One of these candidates does not exist any more, or is not yours."
+        return "One of these candidates does not exist any more, or is not your team's."
     if len(asked) < FEWEST:
         chosen = "1 is chosen" if asked else "none is chosen"
         return f"A comparison needs at least {FEWEST} candidates; {chosen}. Pick more in the explorer."

@@ -37,7 +37,7 @@ GAP = 2
 
 @require_GET
 def dataset_list(request: HttpRequest) -> HttpResponseBase:
-    """The sets of one's own as a list, and the few that everyone has."""
+    """The team's own sets as a list, and the few that everyone has."""
     rows = ImageSet.objects.owned_by(owner_of(request)).filter(source=ImageSet.Source.BUILT_IN)
     looked_at = {row.origin: row for row in rows.defer("facts", "report")}
     built_in = [

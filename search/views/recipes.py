@@ -74,17 +74,17 @@ def _own(request: HttpRequest) -> Any:
 
 
 def _known(request: HttpRequest, recipe_id: str) -> tuple[str, str, Recipe]:
-    """Name, note and content of a preset, of a recipe of one's own, or of one that one's work used."""
+    """Name, note and content of a preset, of a recipe of the team's own, or of one that its work used."""
     for name, preset in PRESETS.items():
         if recipe_id in (name, preset.id):
             return name, PRESET_NOTES[name], preset
     own = _own(request).filter(recipe=recipe_id).first()
     if own is not None:
-        return own.name, "A recipe of your own.", own.recipe.load()
+        return own.name, "A recipe of your team's own.", own.recipe.load()
     row = get_object_or_404(TrainingRecipe, pk=recipe_id)
-    user: Any = owner_of(request)
+    owner: Any = owner_of(request)
     used = (row.predictors, row.trained_models, row.studies)
-    if not any(rows.filter(owner=user).exists() for rows in used):
+    if not any(rows.filter(owner=owner).exists() for rows in used):
         raise Http404
     try:
         return row.name, "", row.load()

@@ -44,6 +44,7 @@ def beginning(request: HttpRequest, kind: str, defaults: Mapping[str, Any] | Non
     given = dict(request.GET.dict() if defaults is None else defaults)
     reusable = REUSABLE[kind]
     if request.method == "POST" and "fill" in request.POST:
+        request.changes_nothing = True  # type: ignore[attr-defined]  # read by the audit trail
         return _from_file(request, kind, reusable, given)
     if request.method == "POST" or "like" not in request.GET:
         return Beginning(given, request.POST or None)

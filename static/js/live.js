@@ -9,7 +9,7 @@ const HELD_AT_MOST = 5000;
 
 /**
  * Close codes with which the server says that trying again is of no use
- * (not signed in, not yours, no such run).
+ * (not signed in, another team's, no such run).
  * @param {number} code
  */
 const isRefusal = (code) => code >= 4400 && code < 4500;

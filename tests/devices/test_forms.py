@@ -64,7 +64,7 @@ def test_what_cannot_be_is_refused_beside_the_field(
 def test_a_name_is_taken_once_per_person(client: Client, signed_in: Client, stranger: User) -> None:
     signed_in.post("/devices/new/", DEVICE)
     response = signed_in.post("/devices/new/", DEVICE | {"name": " Pixel 8, big cores "})
-    assert "You already have a device called “Pixel 8, big cores”. Choose another name." in (
+    assert "Your team already has a device called “Pixel 8, big cores”. Choose another name." in (
         response.content.decode()
     )
     client.force_login(stranger)

@@ -83,6 +83,19 @@ def test_an_old_history_is_shortened_once_and_its_page_and_log_stay_whole(
     assert "status=succeeded" in log
 
 
+def test_what_a_shortened_history_gained_when_it_was_tried_again_is_shortened_too(search: Search) -> None:
+    run = search.run
+    age(run)
+    disk.prune()
+    with writing(run.pk) as writer:
+        writer.progress(done=1)
+        writer.progress(done=2)
+    assert disk.prune()["events"] == 2
+    events = list(run.events.order_by("seq"))
+    assert [event.data["progress"] for event in events if event.kind == "shortened"][-1] == 2
+    assert disk.prune()["events"] == 0
+
+
 def test_histories_of_young_and_of_unfinished_runs_stay(search: Search, owner: Team, settings: Any) -> None:
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     with writing(model.run_id) as writer:

@@ -248,8 +248,11 @@ def test_a_device_whose_table_lacks_the_operators_has_no_latency(
 def test_a_comparison_is_data_too(signed_in: Client, pair: list[str]) -> None:
     found = json.loads(signed_in.get("/compare/comparison.json", {"candidate": pair}).content)
     assert [one["id"] for one in found["candidates"]] == pair
-    lines = signed_in.get("/compare/comparison.csv", {"candidate": pair}).content.decode().splitlines()
+    Search.objects.update(name="=1+1")
+    file = signed_in.get("/compare/comparison.csv", {"candidate": pair})
+    lines = file.getvalue().decode().splitlines()
     assert len(lines) == 1 + len(found["rows"])
+    assert ",'=1+1 #" in lines[0], "no spreadsheet runs a name"
     assert signed_in.get("/compare/comparison.xml", {"candidate": pair}).status_code == 404
 
 

@@ -72,7 +72,9 @@ def test_a_predictors_name_is_taken_once_per_person(
 ) -> None:
     predictor_of(owner, work, name="Digits")
     response = signed_in.post("/predictors/new/", PREDICTOR)
-    assert "You already have a predictor called “Digits”. Choose another name." in response.content.decode()
+    assert (
+        "Your team already has a predictor called “Digits”. Choose another name." in response.content.decode()
+    )
     assert PredictorForm(PREDICTOR, owner=stranger.teams.get()).is_valid()
 
 

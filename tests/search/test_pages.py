@@ -278,7 +278,7 @@ def test_published_networks_stand_on_the_searchs_chart(
     page = signed_in.get(shown).content.decode()
     assert "Others, 2 networks" in page
     assert '["net", 0.718, 73.8]' in page
-    assert "You already have" in sent("Others", latency="a_ms").content.decode()
+    assert "Your team already has" in sent("Others", latency="a_ms").content.decode()
     signed_in.force_login(stranger)
     assert signed_in.get(shown).status_code == 404
     assert signed_in.post(address).status_code == 404

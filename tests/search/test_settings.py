@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from chamnet_web.accounts.models import Team, User
+from chamnet_web.accounts.models import AuditEntry, Team, User
 from devices.services import this_machine
 from search.forms.reuse import REUSABLE, free_name
 from search.models import ImageSet, Predictor, Search
@@ -116,6 +116,8 @@ def test_the_same_is_begun_again_from_a_link_and_from_a_file(
     else:
         response = upload(signed_in, post_to, download(signed_in, kind, row))
     assert response.status_code == 200
+    begun = AuditEntry.objects.exclude(action="signed-in")
+    assert not begun.exists(), "a form that is filled in begins nothing"
     assert response.context["start"].problems == ()
     form = form_of(response)
     if "name" in form.fields:

@@ -25,9 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--user", default="admin", help="Account of whose first team the device is.")
 
     def handle(self, *args: Any, file: Path, device: str, user: str, **options: Any) -> None:
-        found = Device.objects.filter(owner=owner_called(user), name=device).first()
+        owner = owner_called(user)
+        if owner is None:
+            raise CommandError(f"There is no account “{user}”.")
+        found = Device.objects.filter(owner=owner, name=device).first()
         if found is None:
-            raise CommandError(f"“{user}” has no device called “{device}”.")
+            raise CommandError(f"{owner} has no device called “{device}”.")
         try:
             table = read_table(file.read_text("utf-8"), most_rows=MOST_ROWS)
         except OSError as error:

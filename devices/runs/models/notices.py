@@ -1,4 +1,4 @@
-"""Where a person wants to be told of the ends of runs, and the notices that go there."""
+"""Where an owner wants to be told of the ends of runs, and the notices that go there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def new_secret() -> str:
 
 
 class NoticeSettings(models.Model):
-    """A person's defaults; a run's own `notify` comes before `when`."""
+    """An owner's defaults; a run's own `notify` comes before `when`."""
 
     owner = models.OneToOneField(
         settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="notice_settings"

@@ -32,7 +32,7 @@ def owe_notices(run: Run) -> None:
 
 def send_test(wanted: NoticeSettings) -> int:
     """Owes a notice of nothing to every place; how many these are."""
-    facts = {"kind": "test", "title": "A test of your notices", "status": "succeeded", "reason": ""}
+    facts = {"kind": "test", "title": "A test of the team's notices", "status": "succeeded", "reason": ""}
     payload = _payload("test", url=public_url(reverse("notices")), **facts)
     return _owe(wanted, payload)
 
@@ -57,7 +57,7 @@ def public_url(path: str) -> str:
 
 
 def preferences_of(owner: Any) -> NoticeSettings:
-    """A person's notice settings, unsaved where they never chose any."""
+    """An owner's notice settings, unsaved where none were ever chosen."""
     found: NoticeSettings | None = NoticeSettings.objects.filter(owner=owner).first()
     return found or NoticeSettings(owner=owner)
 

@@ -28,7 +28,7 @@ def notices(request: HttpRequest) -> HttpResponse:
         form.save()
         if chosen.webhook_url and not had_webhook:
             request.session[NEW_SECRET] = chosen.webhook_secret
-        messages.success(request, "Your notices are set.")
+        messages.success(request, "The team's notices are set.")
         return redirect("notices")
     saved = preferences_of(owner_of(request))
     context = {

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         if owner is None:
             raise CommandError(f"There is no account “{user}”.")
         if ImageSet.objects.filter(owner=owner, name=name).exists():
-            raise CommandError(f"You already have a data set called “{name}”.")
+            raise CommandError(f"{owner} already has a data set called “{name}”. Choose another --name.")
         if not path.exists():
             raise CommandError(f"There is nothing at {path}.")
         row = start_import(owner=owner, name=name, path=path.resolve(), size=size, mirrors=mirrors)

@@ -332,7 +332,7 @@ def test_a_test_goes_everywhere_and_the_page_shows_what_became_of_it(
     assert len(mail.outbox) == len(receiver.posts) == 1
     assert "HTTP 302" in page
     assert "Redirects are not followed" in page
-    assert "A test of your notices" in page
+    assert "A test of the team&#x27;s notices" in page
 
 
 def test_other_peoples_notices_are_not_shown(

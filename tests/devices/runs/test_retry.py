@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from devices.runs.execution import execute, sweep
 from devices.runs.models import Run, Step
@@ -168,3 +170,28 @@ def test_the_page_says_what_became_of_a_press_that_came_second(
         response = signed_in.post(address)
         said.append([str(message) for message in get_messages(response.wsgi_request)][-1])
     assert said == ["Trying again, from what was finished.", "Nothing was changed: “Broken” is queued."]
+
+
+def test_a_step_at_work_while_its_run_is_cancelled_and_tried_again_starts_it(begin: Begin) -> None:
+    run = begin(to=1)
+    step = claim(run.steps.get().pk)
+    assert step is not None
+    assert cancel(run)
+    run.refresh_from_db()
+    assert retry(run)
+    with step.commit() as writer:
+        writer.succeed("Counted.")
+    run.refresh_from_db()
+    assert (run.status, run.seconds is not None) == (Run.Status.SUCCEEDED, True)
+    statuses = [event.data["status"] for event in run.events.filter(kind="status")]
+    assert statuses[-3:] == ["queued", "running", "succeeded"]
+
+
+def test_a_step_waits_from_the_moment_its_run_is_tried_again(begin: Begin) -> None:
+    run = begin()
+    then = timezone.now() - timedelta(days=7)
+    run.steps.update(ready_at=then)
+    assert cancel(run)
+    run.refresh_from_db()
+    assert retry(run)
+    assert timezone.now() - run.steps.get().ready_at < timedelta(hours=1)

@@ -108,6 +108,28 @@ def test_a_cancelled_run_stops_the_step_at_work_and_is_final(begin: Begin) -> No
     assert not run.events.filter(kind="never").exists()
 
 
+def test_a_lease_is_taken_over_when_it_has_expired_and_not_when_it_was_renewed(begin: Begin) -> None:
+    worker = claimed(begin())
+    lose(worker)
+    sweeper = ClaimedStep(worker.step, worker.token)
+    worker.check(every_seconds=0)
+    assert not sweeper.take_over()
+    lose(worker)
+    assert sweeper.take_over()
+    with pytest.raises(LeaseLostError):
+        worker.check(every_seconds=0)
+    with sweeper.commit():
+        pass
+
+
+def test_every_lease_that_expires_is_counted_the_last_one_too(begin: Begin, settings) -> None:
+    run = begin()
+    for _ in range(settings.STEP_ATTEMPTS):
+        lose(claimed(run))
+        sweep()
+    assert run.steps.get().lost == settings.STEP_ATTEMPTS
+
+
 def test_a_worker_lost_again_and_again_fails_the_run_with_a_sentence(begin: Begin, settings) -> None:
     run = begin()
     for _ in range(settings.STEP_ATTEMPTS):
