@@ -67,8 +67,13 @@ def comparison_file(request: HttpRequest, ending: str) -> HttpResponseBase:
 def _table(candidates: list[Candidate], rows: list[Row]) -> Export:
     head = ["group", "quantity", "unit", "kind", *map(str, candidates)]
     lines = [
-        [row.group, row.label, "share" if row.unit == "%" else row.unit, row.look]
-        + [cell.value for cell in row.cells]
+        [
+            row.group,
+            row.label,
+            "share" if row.unit == "%" else row.unit,
+            row.look,
+            *(cell.value for cell in row.cells),
+        ]
         for row in rows
     ]
     return Export("comparison", head, lambda: lines)
