@@ -360,3 +360,16 @@ def test_a_runs_own_choice_is_set_on_its_page(signed_in: Client, begin: Begin) -
     assert signed_in.post(address, {"notify": "nonsense"}).status_code == 404
     run.refresh_from_db()
     assert run.notify == "failure"
+
+
+def test_a_viewer_sees_that_notices_went_and_not_where_to(
+    signed_in: Client, ada: User, wanted: NoticeSettings
+) -> None:
+    wanted.webhook_url = "https://hooks.example/a-secret-address"
+    wanted.save()
+    signed_in.post(reverse("notices-test"))
+    assert "a-secret-address" in signed_in.get(reverse("notices")).content.decode()
+    ada.memberships.update(role="viewer")
+    page = signed_in.get(reverse("notices")).content.decode()
+    assert "A test of the team" in page
+    assert "a-secret-address" not in page
