@@ -30,7 +30,11 @@ def opened(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterato
 
     def open_page(name: str, prepare: Callable[[Page], None] = lambda page: None, **options: Any) -> Page:
         # The policy that forbids evaluating text would forbid waiting for what a chart holds.
-        asked = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", "bypass_csp": True}
+        asked: dict[str, Any] = {
+            "viewport": {"width": 1280, "height": 900},
+            "reduced_motion": "reduce",
+            "bypass_csp": True,
+        }
         asked |= options
         context = chromium.new_context(base_url=furnished.address, storage_state=session, **asked)
         context.set_default_timeout(20_000)
