@@ -36,10 +36,10 @@ search_of(owner, predictor_of(owner, work_until_idle, space=space), table_of(own
 """
 
 BEGIN_MODEL = """
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Team
 from search.models import Candidate
 from search.services.models import start_model
-start_model(owner=User.objects.get(), network=Candidate.objects.get(rank=1), recipe="seconds-final", seed=3)
+start_model(owner=Team.objects.get(), network=Candidate.objects.get(rank=1), recipe="seconds-final", seed=3)
 """
 
 
