@@ -189,12 +189,12 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -
     page.get_by_role("link", name="Import trainings").click()
     page.get_by_label("Name").fill("Come back")
     page.get_by_label("Where it comes from").fill("the page before")
-    page.get_by_label("File").set_input_files(
+    page.locator("[name=file]").set_input_files(
         {"name": "x.csv", "mimeType": "text/csv", "buffer": b"resolution\n8\n"}
     )
     page.get_by_role("button", name="Import and fit").click()
     expect(page.get_by_text("The header needs one column for the value")).to_be_visible()
-    page.get_by_label("File").set_input_files(samples)
+    page.locator("[name=file]").set_input_files(samples)
     page.get_by_role("button", name="Import and fit").click()
     wait_for_success(page)
     expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
@@ -210,7 +210,7 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -
     page.get_by_role("checkbox", name="This machine").uncheck()
     page.get_by_role("button", name=re.compile("Register")).click()
     page.get_by_role("link", name="Import a table", exact=True).click()
-    page.get_by_label("File").set_input_files(table)
+    page.locator("[name=file]").set_input_files(table)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.locator("[data-coverage]")).to_have_text("100.0 %")
 
@@ -233,7 +233,7 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float) -
     fitting = space.locator("option", has_text=re.compile("mobile-small.*digits", re.I))
     space.select_option(fitting.get_attribute("value"))
     importing.get_by_label("Meter").fill("None: made up by a test")
-    importing.get_by_label("File").set_input_files(energies)
+    importing.locator("[name=file]").set_input_files(energies)
     page.get_by_role("button", name="Import and fit").click()
     wait_for_success(page)
     expect(page.get_by_text("Error of the baseline")).to_be_visible()

@@ -44,7 +44,7 @@ def test_a_zip_is_uploaded_in_pieces_and_taken_in(
 
     page.route("**/uploads/*/?offset=*", fail_once)
     page.get_by_label("Name").fill("Pets")
-    page.locator("input[type=file]").set_input_files(archive)
+    page.locator("[name=file]").set_input_files(archive)
     page.get_by_role("button", name="Take it in").click()
     page.wait_for_url("**/datasets/*-*/")
     offsets = [int(url.rpartition("=")[2]) for url in pieces]
