@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponseBadRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 POLICY = "; ".join(
@@ -39,8 +39,8 @@ class NoNulMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponseBadRequest(
-                "The address holds the character NUL, which no text has.\n",
-                content_type="text/plain; charset=utf-8",
-            )
+            problem = "The address holds the character NUL, which no text has."
+            if request.path_info.startswith("/api/v1/"):
+                return JsonResponse({"detail": problem, "problems": []}, status=400)
+            return HttpResponseBadRequest(f"{problem}\n", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
