@@ -82,7 +82,7 @@ def test_the_examples_in_python_do_what_they_say(
     for block in blocks("api.md", "python"):
         exec(compile(block, "docs/api.md", "exec"), names)
     said = capsys.readouterr().out
-    assert "422 You already have a device called “Board in the lab”." in said
+    assert "422 Your team already has a device called “Board in the lab”." in said
     assert "6 of 6" in said
     assert "“Fast” succeeded" in said
 
@@ -123,7 +123,7 @@ def test_the_command_logs_in_and_says_what_is_wrong_in_a_sentence(
     assert [one["name"] for one in json.loads(listed.stdout)] == ["This machine"]
     refused = run('chamnet register "This machine"', site, tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.splitlines()[0].startswith("You already have a device called")
+    assert refused.stderr.splitlines()[0].startswith("Your team already has a device called")
     assert "Traceback" not in refused.stderr
     assert run("chamnet list nonsense", site, tmp_path).returncode == 2
     away = run("chamnet watch 1", site | {"CHAMNET_URL": f"http://127.0.0.1:{free_port()}"}, tmp_path)
