@@ -385,7 +385,7 @@ def test_the_command_registers_what_lies_on_the_server(
     row = ImageSet.objects.get()
     assert str(row.pk) in capsys.readouterr().out
     assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
-    with pytest.raises(CommandError, match="already have"):
+    with pytest.raises(CommandError, match="already has"):
         call_command("register_dataset", str(folder), name="Pets", user="ada")
     with pytest.raises(CommandError, match="nothing at"):
         call_command("register_dataset", str(tmp_path / "none"), name="Other", user="ada")
