@@ -96,9 +96,10 @@ def checked(form: forms.BaseForm, *rows: forms.BaseForm) -> dict[str, Any]:
     """What a form made of its data. Raises Refused with all sentences of it, and of its further `rows`."""
     if form.is_valid():
         return form.cleaned_data
-    problems = _problems(form)
-    for number, row in enumerate(rows):
-        problems += [f"limits.{number}.{problem}" for problem in _problems(row)]
+    problems = [f"limits.{number}.{problem}" for number, row in enumerate(rows) for problem in _problems(row)]
+    if problems:  # of which the form as a whole says that they are there
+        form.errors.pop("__all__", None)
+    problems += _problems(form)
     raise Refused(422, problems[0].partition(": ")[2] if problems else "This is not valid.", problems)
 
 

@@ -172,9 +172,6 @@ class SearchForm(forms.Form):
             initial=self.initial.get("limits"),
         )
 
-    def is_valid(self) -> bool:
-        return super().is_valid() and self.limits.is_valid()
-
     def clean_name(self) -> str:
         return unused_name(Search.objects.filter(owner=self.owner), self.cleaned_data["name"], "search")
 
@@ -184,13 +181,14 @@ class SearchForm(forms.Form):
         kilobytes = cleaned.pop("max_file_kb", None)
         cleaned["max_file_bytes"] = None if kilobytes is None else round(1000 * kilobytes)
         predictor, table = cleaned.get("predictor"), cleaned.get("table")
-        if not self.limits.is_valid() or predictor is None or table is None:
-            return cleaned
-        space = predictor.space.load()
-        if error := self._limit_error(space, table, cleaned.get("latency_limit_ms")):
-            self.add_error(*error)
-        cleaned["further"] = self._further(space, table)
-        self._check_networks(cleaned)
+        if self.limits.is_valid() and predictor is not None and table is not None:
+            space = predictor.space.load()
+            if error := self._limit_error(space, table, cleaned.get("latency_limit_ms")):
+                self.add_error(*error)
+            cleaned["further"] = self._further(space, table)
+            self._check_networks(cleaned)
+        if self.limits.total_error_count():
+            self.add_error(None, "Nothing was started yet: look at what stands beside the further limits.")
         return cleaned
 
     def _further(self, space: SearchSpace, table: LatencyTable | CostPredictor) -> list[FurtherLimit]:

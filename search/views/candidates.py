@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterator
@@ -15,13 +14,13 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from devices.exports import Export, export
 from devices.queries import looked_up
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import in_batches
 from search.models import Candidate, Search
 from search.services.drawing import blocks
-from search.views.streaming import streamed
 
 FIELDS = (
     "accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms", "latency_high_ms",
@@ -32,17 +31,13 @@ FIELDS = (
 @require_GET
 def candidates_csv(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
     """The candidates with their hyperparameters by name, the best rank first."""
-    search = _search(request, search_id)
-    name = f"candidates-{search.pk}.csv"
-    return streamed(request, _csv_lines(search), kind="text/csv", name=name)
+    return export(request, _candidates(_search(request, search_id)), "csv")
 
 
 @require_GET
 def candidates_json(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
     """The same as a JSON list; what limits do is added."""
-    search = _search(request, search_id)
-    name = f"candidates-{search.pk}.json"
-    return streamed(request, _json_lines(search), kind="application/json", name=name)
+    return export(request, _candidates(_search(request, search_id), "limits"), "json")
 
 
 @require_GET
@@ -78,59 +73,20 @@ def drawn_blocks(candidates: list[Candidate]) -> list[Any]:
     ]
 
 
-def _csv_lines(search: Search) -> Iterator[str]:
-    line = _Line()
-    writer = csv.writer(line)
-    head = False
-    for batch in _described(search):
-        if not head:
-            writer.writerow(batch[0])
-            head = True
-        writer.writerows(row.values() for row in batch)
-        yield line.taken()
-    if not head:
-        yield "rank\r\n"
-
-
-class _Line:
-    """What a CSV writer writes into, emptied for every piece."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-
-    def write(self, text: str) -> None:
-        self._pieces.append(text)
-
-    def taken(self) -> str:
-        pieces, self._pieces = self._pieces, []
-        return "".join(pieces)
-
-
-def _json_lines(search: Search) -> Iterator[str]:
-    between = "[\n"
-    for batch in _described(search, "limits"):
-        texts = [json.dumps(finite(row), ensure_ascii=False, allow_nan=False) for row in batch]
-        yield between + ",\n".join(texts)
-        between = ",\n"
-    yield "\n]\n" if between.startswith(",") else "[]\n"
-
-
-def _described(search: Search, *more: str) -> Iterator[list[dict[str, Any]]]:
-    """The candidates by rank, as their files show them, some at a time."""
+def _candidates(search: Search, *more: str) -> Export:
+    """The candidates by rank with their hyperparameters; `more` names further fields."""
     space = search.predictor.space.load()
-    fields = ("id", "architecture_id", "genes", *FIELDS, *more)
-    for batch in in_batches(search, *fields):
-        yield [
-            {
-                "id": str(key),
-                "url": reverse("candidate", args=[key]),
-                "architecture": architecture,
-                "rank": rank,
-            }
-            | dict(zip((*FIELDS, *more), values, strict=True))
-            | space.values(genes)
-            for rank, key, architecture, genes, *values in batch
-        ]
+    described = (*FIELDS, *more)
+    genes = [gene.name for gene in space.genes]
+
+    def rows() -> Iterator[list[object]]:
+        for batch in in_batches(search, "id", "architecture_id", "genes", *described):
+            for rank, key, architecture, row_genes, *values in batch:
+                by_name = space.values(row_genes)
+                page = reverse("candidate", args=[key])
+                yield [key, page, architecture, rank, *values, *(by_name[name] for name in genes)]
+
+    return Export(f"candidates-{search.pk}", ["id", "url", "architecture", "rank", *described, *genes], rows)
 
 
 def _owned(request: HttpRequest) -> Any:

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
 from devices.exports import Export, export_asked, of_records
+from devices.files import is_there, stored_attachment
 from devices.listing import list_response
 from devices.models import LatencyTable
 from devices.runs.ownership import owner_of
@@ -99,14 +100,9 @@ def model_file(request: HttpRequest, model_id: UUID, file_format: str) -> HttpRe
     """A verified file, as an attachment named after its content."""
     model = _model(request, model_id)
     row = model.files.filter(format=file_format, problem="").first()
-    if row is None or not model.is_verified:
+    if row is None or not model.is_verified or not is_there(row.file):
         raise Http404("This model has no such file.")
-    response = FileResponse(
-        row.file.open("rb"),
-        as_attachment=True,
-        filename=row.download_name,
-        content_type="application/octet-stream",
-    )
+    response = stored_attachment(request, row.file, row.download_name)
     response.headers["X-Content-SHA256"] = row.sha256
     response.headers["Content-Encoding"] = "identity"  # compressing would hide the length and gain nothing
     return response

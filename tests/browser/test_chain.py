@@ -26,6 +26,7 @@ LONG = 420_000  # milliseconds; the table of a whole preset takes minutes on a s
 def wait_for_success(page: Page) -> None:
     """Without a reload: the page has to hear of it."""
     status = page.locator("[data-run]").first
+    expect(status).to_be_attached()
     expect(status).to_have_attribute("data-status", re.compile("succeeded|failed|cancelled"), timeout=LONG)
     assert status.get_attribute("data-status") == "succeeded", page.locator("[data-run-reason]").inner_text()
 
@@ -168,7 +169,7 @@ def test_from_sign_in_to_a_file_that_runs(page: Page, site: Site, tmp_path: Path
     assert measured.first.inner_text() == f"{100 * accuracy:.2f} %"
     assert float(measured.last.inner_text().removesuffix(" ms")) > 0
 
-    with_more_devices_and_predictors(page, tmp_path)
+    with_more_devices_and_predictors(page, tmp_path, limit, greatest)
 
 
 def saved(page: Page, link: str, path: Path) -> Path:
@@ -179,8 +180,8 @@ def saved(page: Page, link: str, path: Path) -> Path:
     return path
 
 
-def with_more_devices_and_predictors(page: Page, tmp_path: Path) -> None:
-    """What exists is used again: files out and in, a second device, energy, a warm start."""
+def with_more_devices_and_predictors(page: Page, tmp_path: Path, limit: float, greatest: float) -> None:
+    """What exists is used again: files out and in, a second device, energy, limits together and apart."""
     # Trainings go out as CSV, and come in as another predictor; first a file that is none.
     page.goto("/predictors/")
     page.get_by_role("link", name="Digits in the browser").click()
@@ -253,4 +254,37 @@ def with_more_devices_and_predictors(page: Page, tmp_path: Path) -> None:
     page.goto("/predictors/")
     page.get_by_role("link", name="Digits in the browser").click()
     expect(page.get_by_text("This version is stale.")).to_be_visible()
-    expect(page.get_by_role("button", name="Fit a new version to all samples")).to_be_visible()
+    page.get_by_role("button", name="Fit a new version to all samples").click()
+    wait_for_success(page)
+
+    # One search within every kind of limit, for all devices and for each.
+    page.get_by_role("link", name="Start a search").click()
+    page.get_by_label("Name").fill("Everywhere")
+    bench = page.get_by_label("Device and table").locator("option", has_text="The bench v1")
+    page.get_by_label("Device and table").select_option(bench.get_attribute("value"))
+    page.get_by_label("Latency limit", exact=True).fill(f"{limit:.3f}")
+    page.get_by_text("More limits:").click()
+    # The file of a table has no calibration: on the phone the same operators may add up to more.
+    for place, (of, maximum) in enumerate([("table", f"{5 * greatest:.3f}"), ("cost", "60")]):
+        what = page.locator(f"[name=limits-{place}-of]")
+        option = what.locator(f"option[value^={of}]", has_text="The phone v1")
+        what.select_option(option.get_attribute("value"))
+        page.locator(f"[name=limits-{place}-maximum]").fill(maximum)
+    page.get_by_label("With several devices").select_option("both")
+    page.get_by_label("File size").fill("2000")
+    page.get_by_label("Population").fill("24")
+    page.get_by_label("Generations").fill("12")
+    page.get_by_role("button", name="Start the search").click()
+    wait_for_success(page)
+    expect(page.get_by_text("Limit of energy on The phone")).to_be_visible()
+    apart = page.locator("section[aria-labelledby=group-title] tbody tr")
+    expect(apart).to_have_count(3)
+    drawing = page.locator("[data-front] svg.drawing")
+    loose = drawing.evaluate("it => it.outerHTML")
+    page.locator("#target").evaluate("(it) => { it.value = it.min; it.dispatchEvent(new Event('input')); }")
+    assert drawing.evaluate("it => it.outerHTML") != loose
+    page.get_by_role("link", name="See the best candidate").click()
+    kept = page.locator("section[aria-labelledby=limits-title] tbody tr")
+    expect(kept).to_have_count(4)
+    for chance in kept.locator("td:last-child").all_inner_texts():
+        assert float(chance.removesuffix(" %")) >= 90

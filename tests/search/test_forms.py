@@ -169,13 +169,23 @@ def rows(*limits: tuple[str, str]) -> dict[str, str]:
     ],
 )
 def test_a_wrong_further_limit_is_refused_beside_its_field(
-    searchable: dict[str, Any], owner: Team, other: str | None, limit: str, field: str, said: str
+    signed_in: Client,
+    searchable: dict[str, Any],
+    owner: Team,
+    other: str | None,
+    limit: str,
+    field: str,
+    said: str,
 ) -> None:
     phone = table_of(owner, device_name="The phone")
     chosen = {None: "", "same": f"table:{searchable['table']}", "phone": f"table:{phone.pk}"}
-    form = SearchForm(searchable | rows((chosen.get(other, "nonsense"), limit)), owner=owner)
-    assert not form.is_valid()
+    wrong = searchable | rows((chosen.get(other, "nonsense"), limit))
+    answer = signed_in.post("/searches/new/", wrong)
+    assert answer.status_code == 422
+    form: SearchForm = answer.context["form"]
     assert said in form.limits.forms[0].errors[field][0]
+    assert "Nothing was started yet" in answer.content.decode()
+    assert not Search.objects.exists()
 
 
 def test_a_search_with_every_kind_of_limit_is_begun(
