@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 EXECUTE_STEP = "devices.runs.tasks.execute_step"
 SEND_NOTICE = "devices.runs.tasks.send_notice"
+ANNOUNCED_AT_ONCE = 1000
 BROKER_AWAY = (OperationalError, RedisError, OSError)
 
 
@@ -74,16 +75,16 @@ def announce_notices(notice_ids: Iterable[UUID]) -> None:
 
 
 def forgotten_steps(older_than: timedelta) -> list[Step]:
-    """Ready steps to announce once more: of each queue as many as it holds too few messages.
+    """Ready steps to announce once more: of each queue as many as it holds too few messages, bounded.
 
     A message stands for any step of its queue, so a step that has waited long behind others is not forgotten.
     """
     found: list[Step] = []
     for queue in Step.Queue:
         ready = Step.objects.filter(queue=queue, status=Step.Status.READY, run__status__in=Run.ACTIVE)
-        stale = list(ready.unannounced(older_than).order_by("pk"))
-        if stale:
-            found += stale[: max(ready.count() - messages(queue), 0)]
+        stale = ready.unannounced(older_than).order_by("pk")
+        if stale.exists():
+            found += stale[: min(max(ready.count() - messages(queue), 0), ANNOUNCED_AT_ONCE)]
     return found
 
 

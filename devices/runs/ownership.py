@@ -15,6 +15,6 @@ def owner_of(request: HttpRequest) -> Any:
 
 
 def owner_called(username: str) -> Any:
-    """The oldest owner that an account belongs to; None where there is no such account."""
-    owners = apps.get_model(settings.OWNER_MODEL)._default_manager
+    """The oldest active owner that an account belongs to; None where there is none."""
+    owners = apps.get_model(settings.OWNER_MODEL)._default_manager.filter(is_active=True)
     return owners.filter(memberships__user__username=username).order_by("memberships__pk").first()

@@ -1,4 +1,4 @@
-"""Shortening the histories of runs that ended long ago.
+"""Shortening the histories of runs that ended long ago, and forgetting notices of their ends.
 
 What a page shows of a finished run stands in other rows. Of its events stay those a person may look for in
 its log – status, messages, requests – with their numbers; in place of the others, one event says how many of
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from devices.runs.models import Event, Run
+from devices.runs.models import Event, Notice, Run
 
 KEPT_KINDS = frozenset({"status", "log", "stop-requested", "verified"})
 SHORTENED = "shortened"
@@ -37,6 +37,13 @@ def old_histories(days: int) -> QuerySet[Run]:
         status__in=Run.FINAL,
         finished_at__lt=timezone.now() - timedelta(days=days),
     )
+
+
+def old_notices(days: int) -> QuerySet[Notice]:
+    """Notices that were sent or given up more than `days` ago; none when `days` is 0."""
+    if days == 0:
+        return Notice.objects.none()
+    return Notice.objects.filter(settled_at__lt=timezone.now() - timedelta(days=days))
 
 
 def shorten_old_histories(days: int) -> int:

@@ -15,8 +15,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from devices.models import KernelFile
-from devices.runs.models import Event, Run, Step
-from devices.runs.retention import old_histories, removable_events, shorten_old_histories
+from devices.runs.models import Event, Notice, Run, Step
+from devices.runs.retention import old_histories, old_notices, removable_events, shorten_old_histories
 from search.models import ImageSet, ModelFile, TrainedModel, Upload
 from search.services.datasets import ABANDONED_AFTER, drop_upload
 
@@ -47,10 +47,12 @@ class _File:
 def holdings() -> list[Holding]:
     """Everything that grows, by kind."""
     old = removable_events().filter(run__in=old_histories(settings.RETAIN_EVENTS_DAYS))
+    notices = old_notices(settings.RETAIN_EVENTS_DAYS)
     return [
         Holding("runs", Run.objects.count(), None, 0, None),
         Holding("steps", Step.objects.count(), None, 0, None),
         Holding("events", Event.objects.count(), None, old.count(), None),
+        Holding("notices", Notice.objects.count(), None, notices.count(), None),
         *(
             _holding(kind, list(sizes), list(removable))
             for kind, sizes, removable in (
@@ -67,7 +69,10 @@ def holdings() -> list[Holding]:
 
 def prune() -> dict[str, int]:
     """Removes what may go; how many of each kind went."""
-    gone = {"events": shorten_old_histories(settings.RETAIN_EVENTS_DAYS)}
+    gone = {
+        "events": shorten_old_histories(settings.RETAIN_EVENTS_DAYS),
+        "notices": old_notices(settings.RETAIN_EVENTS_DAYS).delete()[0],
+    }
     for kind, found in (
         ("checkpoints", _old_checkpoints()),
         ("kernel files", _old_kernels()),

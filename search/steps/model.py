@@ -61,15 +61,20 @@ def train_model(step: ClaimedStep) -> None:
     with step.commit() as writer:
         model.validation_accuracy = trainer.best_accuracy
         model.save(update_fields=["validation_accuracy"])
-        writer.then("model.export", "model.export", Step.Queue.TRAIN)
+        writer.then("model.export", "model.export", Step.Queue.TRAIN, again=True)
 
 
 def export_model(step: ClaimedStep) -> None:
     """Exports the trained network in every format and verifies each file in a fresh process.
 
     The model fails without TorchScript; a file of another format that fails is not offered, and says why.
+    One that is tried again so late that its checkpoint was pruned is trained again.
     """
     model: TrainedModel = step.run.model
+    if not model.checkpoint:
+        with step.commit() as writer:
+            writer.then("model.train", "model.train", Step.Queue.TRAIN, again=True)
+        return
     with step.report() as writer:
         writer.progress(message="Judging it on the test images")
     _forget_other_checkpoints(model)

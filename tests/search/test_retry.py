@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from chamnet_web.accounts.models import Team
 from devices import steps as table_steps
@@ -14,6 +16,7 @@ from devices.runs.models import Run, Step
 from devices.runs.services import retry
 from devices.services import this_machine
 from search.models import Predictor, Sample, Search
+from search.services import disk
 from search.services.models import start_model
 from search.services.quickstart import start_quickstart
 from search.services.searches import start_search
@@ -100,6 +103,23 @@ def test_a_final_training_goes_on_where_it_broke(
     model.refresh_from_db()
     assert model.is_verified, model.run.reason
     assert model.run.events.filter(kind="epoch").count() == epochs
+
+
+def test_a_final_training_whose_checkpoint_was_pruned_meanwhile_is_made_again(
+    owner: Team, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(model_steps, "_judge", crash)
+        work()
+    failed(model.run)
+    Run.objects.filter(pk=model.run_id).update(finished_at=timezone.now() - timedelta(days=400))
+    assert disk.prune()["checkpoints"] == 1
+    assert retry(model.run)
+    work()
+    model.refresh_from_db()
+    assert model.is_verified, model.run.reason
+    assert list(model.epochs.values_list("number", flat=True)) == [1, 2]
 
 
 def test_a_table_keeps_its_timings_and_measures_the_rest(

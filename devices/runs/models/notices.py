@@ -37,12 +37,6 @@ class NoticeSettings(models.Model):
     def __str__(self) -> str:
         return f"Notices of {self.owner}"
 
-    def replace_secret(self) -> str:
-        """A new secret, saved; what is posted from now on is signed with it."""
-        self.webhook_secret = new_secret()
-        self.save()
-        return self.webhook_secret
-
     @property
     def targets(self) -> dict[str, str]:
         """Channel -> where to; only those that can be reached as this installation is set up."""

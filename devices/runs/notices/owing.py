@@ -62,6 +62,13 @@ def preferences_of(owner: Any) -> NoticeSettings:
     return found or NoticeSettings(owner=owner)
 
 
+def set_preferences(owner: Any, **values: Any) -> NoticeSettings:
+    """Sets some of an owner's notice settings, also where two do so for the first time at once."""
+    changed: NoticeSettings
+    changed, _ = NoticeSettings.objects.update_or_create(owner=owner, defaults=values)
+    return changed
+
+
 def _payload(event: str, **facts: Any) -> dict[str, Any]:
     names = ("run", "kind", "title", "status", "reason", "url", "started", "finished")
     return {"version": VERSION, "event": event} | {name: facts.get(name) for name in names}

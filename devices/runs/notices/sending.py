@@ -47,6 +47,7 @@ def send(notice_id: UUID | str) -> bool:
     if notice is None:
         return False
     try:
+        _check_target(notice)
         answer = SENDERS[notice.channel](notice)
     except NotSentError as error:
         _put_off(notice, error)
@@ -93,6 +94,13 @@ def _settle(notice: Notice, status: str, **facts: object) -> None:
 def _mine(notice: Notice) -> QuerySet[Notice]:
     """The notice, unless another worker took it meanwhile."""
     return Notice.objects.filter(pk=notice.pk, status=Notice.Status.PENDING, tries=notice.tries)
+
+
+def _check_target(notice: Notice) -> None:
+    """Raises NotSentError where the owner no longer wants to be told there."""
+    wanted = NoticeSettings.objects.filter(owner=notice.owner_id).first()
+    if wanted is None or wanted.targets.get(notice.channel) != notice.target:
+        raise NotSentError("The address was changed before it was reached.", final=True)
 
 
 def _post(notice: Notice) -> int:

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from devices.runs.forms import NoticeForm
 from devices.runs.models import Notice
-from devices.runs.notices.owing import preferences_of, send_test
+from devices.runs.models.notices import new_secret
+from devices.runs.notices.owing import preferences_of, send_test, set_preferences
 from devices.runs.notices.webhook import SIGNATURE
 from devices.runs.ownership import owner_of
 
@@ -25,7 +26,7 @@ def notices(request: HttpRequest) -> HttpResponse:
     had_webhook = bool(chosen.webhook_url)
     form = NoticeForm(request.POST or None, instance=chosen)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        chosen = set_preferences(owner_of(request), **form.cleaned_data)
         if chosen.webhook_url and not had_webhook:
             request.session[NEW_SECRET] = chosen.webhook_secret
         messages.success(request, "The team's notices are set.")
@@ -46,8 +47,8 @@ def notices(request: HttpRequest) -> HttpResponse:
 @require_POST
 def secret_new(request: HttpRequest) -> HttpResponse:
     """Replaces the secret; the page shown next is the only one that has its text."""
-    chosen = preferences_of(owner_of(request))
-    request.session[NEW_SECRET] = chosen.replace_secret()
+    request.session[NEW_SECRET] = secret = new_secret()
+    set_preferences(owner_of(request), webhook_secret=secret)
     return redirect("notices")
 
 

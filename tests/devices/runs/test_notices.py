@@ -287,6 +287,19 @@ def test_a_person_sets_where_and_when_and_sees_the_secret_once(signed_in: Client
     assert [replaced in page for page in pages] == [True, False]
 
 
+def test_what_waits_for_an_address_that_was_changed_goes_nowhere(
+    begin: Begin, wanted: NoticeSettings, receiver: Receiver
+) -> None:
+    NoticeSettings.objects.filter(pk=wanted.pk).update(sends_email=False, webhook_url=receiver.url)
+    end(begin())
+    (notice,) = Notice.objects.all()
+    NoticeSettings.objects.filter(pk=wanted.pk).update(webhook_url=f"{receiver.url}&other=1")
+    assert sending.send(notice.pk)
+    notice.refresh_from_db()
+    assert (notice.status, notice.problem) == ("failed", "The address was changed before it was reached.")
+    assert receiver.posts == []
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
