@@ -222,7 +222,7 @@ def import_table(*, device: Device, table: TableFile, name: str) -> LatencyTable
         space_name=str(space.get("name", "") or "imported")[:80],
         source=LatencyTable.Source.FILE,
         operator_keys=(known := [entry.key for entry in table.entries if Operator.knows(entry.key)]),
-        operator_count=len(known),
+        operator_count=max(len(known), space.get("operators", 0)),
         networks=[],
         quality=facts.get("quality"),
         provenance={
@@ -271,7 +271,7 @@ def table_file(table: LatencyTable) -> TableFile:
             name: getattr(device, name)
             for name in ("name", "kind", "engine", "data_type", "threads", "batch_size")
         },
-        "space": {"id": table.space_id, "name": table.space_name},
+        "space": {"id": table.space_id, "name": table.space_name, "operators": table.operator_count},
         "provenance": table.provenance,
         "calibration": table.calibration,
         "points": [point.as_json() for point in table.points.all()],

@@ -168,7 +168,6 @@ def download_file(request: HttpRequest, model_id: UUID, file_format: str) -> Htt
         raise Refused(404, "This model has no such file.")
     response = attachment(request, row.file, row.download_name)
     response.headers["X-Content-SHA256"] = row.sha256
-    response.headers["Content-Encoding"] = "identity"  # compressing would hide the length and gain nothing
     return response
 
 

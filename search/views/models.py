@@ -104,7 +104,6 @@ def model_file(request: HttpRequest, model_id: UUID, file_format: str) -> HttpRe
         raise Http404("This model has no such file.")
     response = stored_attachment(request, row.file, row.download_name)
     response.headers["X-Content-SHA256"] = row.sha256
-    response.headers["Content-Encoding"] = "identity"  # compressing would hide the length and gain nothing
     return response
 
 

@@ -12,9 +12,10 @@ from django.test import Client
 
 from chamnet_web.accounts.models import Team, User
 from devices.models import LatencyTable
+from devices.queries import coverage
 from devices.runs.models import Run
 from devices.services import import_table, table_file, this_machine
-from devices.tables.formats import read_table
+from devices.tables.formats import WRITERS, read_table
 from search.queries import usable_tables
 from tests.devices.tables.test_formats import HEADER, YAML
 from tests.search.world import table_of
@@ -117,6 +118,18 @@ def test_the_commands_import_and_export(owner: Team, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="did not come from a ChamNet record"):
         call_command("export_table", str(table.pk), format="chamnet")
     assert LatencyTable.objects.count() == 1
+
+
+def test_a_file_of_an_unfinished_table_covers_what_it_covered(owner: Team) -> None:
+    table = table_of(owner)
+    needed = table.rows.count()
+    table.rows.filter(key__in=table.operator_keys[::2]).delete()
+    left = table.rows.count()
+    again = read_table("".join(WRITERS["jsonl"](table_file(table))))
+    imported = import_table(device=table.device, table=again, name="half.jsonl")
+    found = coverage(imported)
+    assert (found["covered"], found["total"]) == (left, needed)
+    assert left < needed
 
 
 def test_two_versions_are_compared_the_largest_change_first(

@@ -59,7 +59,18 @@ def read(text: str, most_rows: int) -> TableFile:
         )
     if not collector.facts:
         raise FormatError(["Line 1: the first line must name the format, its version and its unit."])
-    return collector.finish()
+    found = collector.finish()
+    _check_whole(found)
+    return found
+
+
+def _check_whole(found: TableFile) -> None:
+    """Raises FormatError for a file that was cut off on its way."""
+    said = found.facts.get("operators", len(found.entries))
+    if said != len(found.entries):
+        raise FormatError(
+            [f"Line 1 promises {said} operators, the file holds {len(found.entries)}. Was it cut off?"]
+        )
 
 
 def _original(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -76,6 +87,7 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("device", "space", "provenance", "calibration"):
         if not isinstance(header.get(name, {}), dict | None):
             raise FormatError([f"Line 1: {name} is no object."])
+    _check_counts(header)
     if not _is_quality(header.get("quality")):
         raise FormatError(["Line 1: quality must be a list of label, measured and error."])
     points = header.get("points", [])
@@ -90,6 +102,13 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError):
             raise FormatError(["Line 1: the calibration is not one that this format describes."]) from None
     return dict(header)
+
+
+def _check_counts(header: Mapping[str, Any]) -> None:
+    for counted in (header, header.get("space") or {}):
+        count = counted.get("operators", 0)
+        if not isinstance(count, int) or not 0 <= count < 10**9:
+            raise FormatError(["Line 1: operators must be how many there are."])
 
 
 def _is_quality(quality: Any) -> bool:
@@ -124,7 +143,8 @@ def _learned(point: dict[str, Any]) -> float:
 
 def write(table: TableFile) -> Iterator[str]:
     """The file's lines."""
-    yield json.dumps({"format": FORMAT, "version": VERSION, "unit": "us"} | dict(table.facts)) + "\n"
+    head = {"format": FORMAT, "version": VERSION, "unit": "us", "operators": len(table.entries)}
+    yield json.dumps(dict(table.facts) | head) + "\n"
     for entry in table.entries:
         measured = entry.measurement
         record: dict[str, Any] = {"key": measured.key, "repeats": measured.repeats}

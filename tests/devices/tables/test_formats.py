@@ -115,6 +115,7 @@ def test_a_table_of_ours_cannot_become_a_foreign_one() -> None:
 
 
 HEADER = "key,repeats,minimum_us,p10_us,p50_us,p90_us\n"
+LINE = '{"key": "a", "repeats": 1, "minimum_us": 1, "p10_us": 1, "p50_us": 1, "p90_us": 1}\n'
 FIRST = '{"format": "chamnet-latency-table", "version": 1, "unit": "us"}\n'
 
 
@@ -137,6 +138,12 @@ FIRST = '{"format": "chamnet-latency-table", "version": 1, "unit": "us"}\n'
         ('{"format": "chamnet-latency-table", "version": 1}\n', "the unit must be given as “us”"),
         (FIRST + '{"key": "a", "repeats": 1}\n', "Line 2: minimum_us is missing or no number."),
         (FIRST + "[1]\n", "Line 2: this is no JSON object"),
+        (
+            FIRST.replace("}", ', "operators": 2}') + LINE,
+            "Line 1 promises 2 operators, the file holds 1. Was it cut off?",
+        ),
+        (FIRST.replace("}", ', "operators": "all"}') + LINE, "Line 1: operators must be how many there are."),
+        (FIRST.replace("}", ', "space": {"operators": -1}}') + LINE, "Line 1: operators must be"),
         (
             FIRST + '{"key":"a","repeats":1,"minimum_us":NaN,"p10_us":1,"p50_us":1,"p90_us":1}\n',
             "Line 2: minimum_us is NaN",
