@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
+    "chamnet_web",
     "chamnet_web.accounts",
     "devices.runs",
     "devices",

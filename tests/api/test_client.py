@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ from search.services.models import start_model
 from tests.api.conftest import found, searched, token_of
 from tests.api.live import served
 from tests.search.world import begin_predictor, finish, table_of
-from tests.serving import free_port
+from tests.serving import ROOT, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +53,14 @@ def begun(owner: Team) -> Run:
     )
     run.steps.all().delete()
     return run
+
+
+def test_it_needs_the_standard_library_alone() -> None:
+    code = "import sys, chamnet_web.client as c; print(*sorted({n.partition('.')[0] for n in sys.modules}))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    loaded = {name for name in said.stdout.split() if not name.startswith("_")}
+    assert "chamnet_web" in loaded
+    assert not loaded & {"celery", "django", "numpy", "requests", "torch", "typer"}
 
 
 def test_lists_are_read_to_their_end(chamnet: Client, owner: Team) -> None:
