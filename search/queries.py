@@ -199,3 +199,17 @@ def steps_to_a_file(owner: Any) -> dict[str, Any]:
         "model": TrainedModel.objects.owned_by(owner).filter(**finished).exists(),
     }
     return {"done": done, "next": next((step for step, is_done in done.items() if not is_done), None)}
+
+
+def whole_models(owner: Any) -> QuerySet[TrainedModel]:
+    """An owner's models with their network, its predictor, table and device, and their study."""
+    return TrainedModel.objects.owned_by(owner).select_related(
+        "run",
+        "recipe",
+        "study",
+        "candidate__search__predictor__space",
+        "candidate__search__table__device",
+        "candidate__search__timing__device",
+        "baseline__study__predictor",
+        "baseline__study__asked_table__device",
+    )

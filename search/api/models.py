@@ -32,6 +32,7 @@ from devices.runs.ownership import owner_of
 from search.api.searches import candidate_of
 from search.forms.searches import LicenceForm, ModelForm
 from search.models import ModelFile, TrainedModel
+from search.queries import whole_models
 from search.services.cards import card_sections, class_results
 from search.services.inference import MOST_BYTES, TryError, classify
 from search.services.models import start_model
@@ -230,14 +231,5 @@ def try_model(request: HttpRequest, model_id: UUID) -> Any:
 
 
 def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:
-    rows = TrainedModel.objects.owned_by(owner_of(request)).select_related(
-        "run",
-        "recipe",
-        "candidate__search__predictor__space",
-        "candidate__search__table__device",
-        "candidate__search__timing__device",
-        "baseline__study__predictor",
-        "baseline__study__asked_table__device",
-    )
-    found: TrainedModel = get_object_or_404(rows, pk=model_id)
+    found: TrainedModel = get_object_or_404(whole_models(owner_of(request)), pk=model_id)
     return found

@@ -24,7 +24,7 @@ from devices.runs.writing import finite
 from search.forms.searches import LicenceForm
 from search.lists import models
 from search.models import TrainedModel
-from search.queries import model_rows
+from search.queries import model_rows, whole_models
 from search.services.cards import card_sections, class_results
 from search.services.drawing import blocks, drawing
 from search.services.inference import MOST_BYTES, TryError, classify
@@ -224,15 +224,5 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
 
 
 def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:
-    rows = TrainedModel.objects.owned_by(owner_of(request)).select_related(
-        "run",
-        "recipe",
-        "candidate__search__predictor__space",
-        "candidate__search__table__device",
-        "candidate__search__timing__device",
-        "baseline__study__predictor",
-        "baseline__study__asked_table__device",
-        "study",
-    )
-    model: TrainedModel = get_object_or_404(rows, pk=model_id)
+    model: TrainedModel = get_object_or_404(whole_models(owner_of(request)), pk=model_id)
     return model
