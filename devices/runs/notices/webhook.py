@@ -116,7 +116,9 @@ def _connected(scheme: str, host: str, port: int, address: str) -> Iterator[http
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     sock = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
     late = threading.Event()
-    timer = threading.Timer(TIMEOUT_SECONDS, _cut_off, [sock, late])
+    # Wrapping a socket takes its descriptor away from it: what cuts it off holds another one.
+    same = sock.dup()
+    timer = threading.Timer(TIMEOUT_SECONDS, _cut_off, [same, late])
     timer.daemon = True
     timer.start()
     try:
@@ -135,6 +137,7 @@ def _connected(scheme: str, host: str, port: int, address: str) -> Iterator[http
         timer.cancel()
         connection.close()
         sock.close()
+        same.close()
 
 
 def _cut_off(sock: socket.socket, late: threading.Event) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
@@ -89,6 +90,42 @@ def answering(answer: bytes, *, then_waits: bool = False) -> Iterator[tuple[str,
         thread.join()
 
 
+def anonymous(protocol: int) -> ssl.SSLContext:
+    """TLS without certificates."""
+    context = ssl.SSLContext(protocol)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH-AES128-SHA:@SECLEVEL=0")
+    return context
+
+
+@contextmanager
+def dripping(scheme: str, answer: bytes) -> Iterator[tuple[str, bytearray]]:
+    """A server for one connection that takes a tenth of a second for each byte, and what it had not sent
+    when it was cut off."""
+    left = bytearray(answer)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            if scheme == "https":
+                connection = anonymous(ssl.PROTOCOL_TLS_SERVER).wrap_socket(connection, server_side=True)
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.settimeout(0.1)
+                while left:
+                    with suppress(TimeoutError):
+                        if not connection.recv(65536):
+                            return
+                    connection.sendall(left[:1])
+                    del left[:1]
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield f"{scheme}://127.0.0.1:{server.getsockname()[1]}/hook", left
+        thread.join()
+
+
 def test_the_name_is_resolved_once_and_that_address_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -119,6 +156,20 @@ def test_an_answer_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         pytest.raises(WebhookError, match=r"did not answer within"),
     ):
         post(url, {}, secret="s", private=True)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_that_comes_byte_by_byte_is_cut_off_too(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: anonymous(ssl.PROTOCOL_TLS_CLIENT))
+    with (
+        dripping(scheme, b"HTTP/1.1 200 OK\r\nX-Slow: " + b"0" * 30) as (url, left),
+        pytest.raises(WebhookError, match="did not answer within"),
+    ):
+        post(url, {}, secret="s", private=True)
+    assert left
 
 
 def test_a_server_that_is_no_web_server_is_told_apart() -> None:
