@@ -233,8 +233,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_max": 0.1,
 }
 SWEEP_SECONDS = whole_number("SWEEP_SECONDS", 5)
+# What must not wait behind an hour's step: looking for lost steps, and notices.
+HOUSEKEEPING_QUEUE = "housekeeping"
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "devices.runs.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
+    "sweep": {
+        "task": "devices.runs.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": 60, "queue": HOUSEKEEPING_QUEUE},
+    },
     "prune": {
         "task": "search.tasks.prune_disk",
         "schedule": crontab(hour="3", minute="30"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
@@ -281,20 +282,26 @@ def table_file(table: LatencyTable) -> TableFile:
 
 
 def this_machine(owner: Any, threads: int = 1) -> Device:
-    """The owner's device that stands for this machine, made when there is none."""
-    known = Device.objects.owned_by(owner).filter(
-        is_this_machine=True, engine=Device.Engine.TORCHSCRIPT, data_type=Device.DataType.FLOAT32
+    """The owner's oldest device that stands for this machine, made when there is none."""
+    owned = Device.objects.owned_by(owner)
+    found: Device | None = (
+        owned.filter(
+            is_this_machine=True, engine=Device.Engine.TORCHSCRIPT, data_type=Device.DataType.FLOAT32
+        )
+        .order_by("created_at", "pk")
+        .first()
     )
-    device, _ = known.get_or_create(
-        defaults={
-            "owner": owner,
-            "name": "This machine",
-            "kind": Device.Kind.SERVER_CPU,
-            "engine": Device.Engine.TORCHSCRIPT,
-            "data_type": Device.DataType.FLOAT32,
-            "threads": threads,
-            "batch_size": 1,
-            "is_this_machine": True,
-        }
+    if found is not None:
+        return found
+    taken = set(owned.values_list("name", flat=True))
+    names = chain(["This machine"], (f"This machine ({number})" for number in count(2)))
+    return Device.objects.create(
+        owner=owner,
+        name=next(name for name in names if name not in taken),
+        kind=Device.Kind.SERVER_CPU,
+        engine=Device.Engine.TORCHSCRIPT,
+        data_type=Device.DataType.FLOAT32,
+        threads=threads,
+        batch_size=1,
+        is_this_machine=True,
     )
-    return device

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from chamnet_web.accounts.models import AuditEntry, User
+from chamnet_web.accounts.models import AuditEntry, Team, User
 
 # The name of an address -> what was done by posting to it. What is not here is told by its name.
 WORDS = {
@@ -63,9 +64,21 @@ UNTOLD = frozenset(
 )
 
 
+def refused(request: HttpRequest, why: str) -> None:
+    """Says why nothing was done, where the answer is a page like any other. Nothing is written down."""
+    messages.error(request, why)
+    request.changes_nothing = True  # type: ignore[attr-defined]  # read by the middleware
+
+
+def told_to(request: HttpRequest, team: Team) -> None:
+    """What the request does concerns this team, which need not be the one that the person works in."""
+    request.audited_team = team  # type: ignore[attr-defined]
+
+
 def record(request: HttpRequest, response: HttpResponseBase) -> None:
     """Writes down what a request changed, unless nobody of a team made it."""
-    team, match = getattr(request, "team", None), request.resolver_match
+    team = getattr(request, "audited_team", None) or getattr(request, "team", None)
+    match = request.resolver_match
     if team is None or match is None or match.url_name is None or match.url_name in UNTOLD:
         return
     user: Any = request.user

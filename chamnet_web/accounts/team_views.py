@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
@@ -16,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chamnet_web.accounts import teams
-from chamnet_web.accounts.audit import words
+from chamnet_web.accounts.audit import refused, told_to, words
 from chamnet_web.accounts.forms import InviteForm, JoinForm, RoleForm, TeamForm
 from chamnet_web.accounts.models import Invitation, Membership, Team, User
 from chamnet_web.accounts.teams import SESSION_KEY
@@ -91,7 +90,9 @@ def team_remove(request: HttpRequest, membership_id: int) -> HttpResponse:
 
 @require_POST
 def team_leave(request: HttpRequest, team_id: int) -> HttpResponse:
-    return _done(request, teams.remove, "account", membership=_mine(request, team_id))
+    membership = _mine(request, team_id)
+    told_to(request, membership.team)
+    return _done(request, teams.remove, "account", membership=membership)
 
 
 @require_POST
@@ -106,6 +107,7 @@ def team_new(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         made = Team.begin(user=_user(request), name=form.cleaned_data["name"])
+        told_to(request, made)
         request.session[SESSION_KEY] = made.pk
         return redirect("team")
     return render(request, "accounts/team_form.html", {"form": form}, status=422 if form.errors else 200)
@@ -130,9 +132,10 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
                 user = teams.join_as_new(invitation=invitation, username=name, password=password)
                 login(request, user, backend=BACKEND)
         except teams.TeamError as error:
-            messages.error(request, str(error))
+            refused(request, str(error))
             return redirect("overview")
         if form is None or form.is_valid():
+            told_to(request, invitation.team)
             request.session[SESSION_KEY] = invitation.team_id
             return redirect("overview")
     context = {"invitation": invitation, "form": form}
@@ -160,7 +163,7 @@ def _done(request: HttpRequest, change: Any, there: str = "team", **what: Any) -
     try:
         change(**what)
     except teams.TeamError as error:
-        messages.error(request, str(error))
+        refused(request, str(error))
     return redirect(there)
 
 

@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chamnet_web.accounts import second_factor, teams
+from chamnet_web.accounts.audit import refused
 from chamnet_web.accounts.forms import CodeForm, PasswordForm
 from chamnet_web.accounts.models import User
 
@@ -65,6 +66,9 @@ class PasswordChange(auth_views.PasswordChangeView):
         messages.success(self.request, "Your password is changed.")
         return response
 
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=422)
+
 
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
@@ -107,7 +111,7 @@ def factor_remove(request: HttpRequest) -> HttpResponse:
         second_factor.turn_off(user)
         messages.success(request, "The second factor is off.")
     else:
-        messages.error(request, "This is not your password: the second factor stays on.")
+        refused(request, "This is not your password: the second factor stays on.")
     return redirect("account")
 
 

@@ -68,7 +68,7 @@ def announce_notices(notice_ids: Iterable[UUID]) -> None:
     for notice_id in notice_ids:
         try:
             current_app.send_task(
-                SEND_NOTICE, args=[str(notice_id)], queue=Step.Queue.LIGHT.value, retry=False, expires=60
+                SEND_NOTICE, args=[str(notice_id)], queue=settings.HOUSEKEEPING_QUEUE, retry=False, expires=60
             )
         except BROKER_AWAY as error:
             logger.warning("notice %s was not announced: %s", notice_id, error)

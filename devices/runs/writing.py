@@ -145,6 +145,7 @@ class RunWriter:
             return False
         self.run.mendable, self.run.reason, self.run.message = False, "", "Trying again"
         self.run.started_at = self.run.finished_at = None
+        self.run.stop_requested = False
         self._to(Run.Status.QUEUED)
         registry.kind(self.run.kind).prepare_again(self)
         self.redo(self.run.steps.filter(status=Step.Status.FAILED))

@@ -153,3 +153,37 @@ def test_what_is_done_is_written_down_with_who_did_it(signed_in: Client, team: T
     page = signed_in.get(reverse("team")).content.decode()
     assert "began quick start" in page
     assert "ada,renamed the team,/team/" in signed_in.get(reverse("team-audit")).content.decode()
+
+
+def told(team: Team) -> list[tuple[str, str]]:
+    return [(entry.username, entry.action) for entry in AuditEntry.objects.filter(team=team).reverse()]
+
+
+def test_what_was_refused_is_not_written_down(signed_in: Client, team: Team, ada: User) -> None:
+    mine = ada.memberships.get()
+    before = told(team)
+    wrong = {"old_password": "no", "new_password1": "correct horse", "new_password2": "correct horse"}
+    assert signed_in.post(reverse("password-change"), wrong).status_code == 422
+    signed_in.post(reverse("factor-remove"), {"password": "no"})
+    signed_in.post(reverse("team-leave", args=[team.pk]))
+    signed_in.post(reverse("team-role", args=[mine.pk]), {"role": "viewer"})
+    assert told(team) == before
+
+
+def test_joining_and_leaving_are_told_to_the_team_that_they_concern(
+    signed_in: Client, team: Team, ada: User, stranger: User
+) -> None:
+    other = stranger.teams.get()
+    _, link = Invitation.issue(team=other, role="member", note="", invited_by=stranger)
+    signed_in.post(link)
+    signed_in.post(reverse("team-switch", args=[team.pk]))
+    signed_in.post(reverse("team-leave", args=[other.pk]))
+    _, link = Invitation.issue(team=other, role="member", note="", invited_by=stranger)
+    new = {"username": "grace", "password1": "correct horse battery", "password2": "correct horse battery"}
+    Client().post(link, new)
+    assert [entry for entry in told(other) if entry[1] in ("join", "team-leave")] == [
+        ("ada", "join"),
+        ("ada", "team-leave"),
+        ("grace", "join"),
+    ]
+    assert not {"join", "team-leave"} & {action for _, action in told(team)}

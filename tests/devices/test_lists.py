@@ -157,3 +157,22 @@ async def test_a_long_file_reaches_a_browser_whole(async_client: AsyncClient, ad
     member = zlib.decompressobj(wbits=31)
     lines = member.decompress(content).splitlines()
     assert (len(lines), member.unused_data) == (count + 1, b"")
+
+
+def test_this_machine_is_the_oldest_of_several_or_one_under_a_free_name(owner: Team) -> None:
+    named = Device.objects.create(
+        owner=owner, name="This machine", kind=Device.Kind.OTHER, threads=1, batch_size=1
+    )
+    made = this_machine(owner)
+    assert (made.name, made.pk == named.pk) == ("This machine (2)", False)
+    Device.objects.create(
+        owner=owner,
+        name="With two threads",
+        kind=made.kind,
+        engine=made.engine,
+        data_type=made.data_type,
+        threads=2,
+        batch_size=1,
+        is_this_machine=True,
+    )
+    assert this_machine(owner) == made

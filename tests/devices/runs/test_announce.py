@@ -10,8 +10,10 @@ import pytest
 from celery import current_app
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from chamnet_web.celery import app
 from devices.runs.announce import announce_steps, nudge_watchers
-from devices.runs.models import Run
+from devices.runs.management.commands import serve
+from devices.runs.models import Run, Step
 
 pytestmark = pytest.mark.django_db
 Begin = Callable[..., Run]
@@ -61,3 +63,9 @@ def test_without_the_embedded_broker_nobody_is_asked(
     run = begin()
     announce_steps([run.steps.get()])
     nudge_watchers(run.pk)
+
+
+def test_what_looks_for_lost_steps_does_not_wait_behind_long_ones() -> None:
+    served = {words[words.index("-Q") + 1] for _, _, words in serve._celery_commands() if "-Q" in words}
+    kept = app.conf.beat_schedule["sweep"]["options"]["queue"]
+    assert kept in served - set(Step.Queue.values)

@@ -53,6 +53,14 @@ def test_the_step_that_failed_is_done_anew_with_all_its_attempts(begin: Begin, w
     assert statuses == ["queued", "running", "failed", "queued", "running", "succeeded"]
 
 
+def test_a_wish_to_end_early_is_of_the_try_that_it_was_made_in(begin: Begin, work: Work) -> None:
+    run = broken(begin, work)
+    Run.objects.filter(pk=run.pk).update(stop_requested=True)
+    assert retry(run)
+    run.refresh_from_db()
+    assert not run.stop_requested
+
+
 def test_what_was_finished_is_not_done_again(begin: Begin, work: Work) -> None:
     run = begin(to=4)
     work(at_most=2)

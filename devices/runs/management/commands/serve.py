@@ -74,7 +74,7 @@ class Command(BaseCommand):
             release_all()
         if "web" in parts:
             web = supervisor.start("The web server", _web_command(host, port))
-        for part, (name, command) in _celery_commands().items():
+        for part, name, command in _celery_commands():
             if part in parts:
                 supervisor.start(name, command)
         if "web" in parts:
@@ -127,16 +127,19 @@ def _web_command(host: str, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _celery_commands() -> dict[str, tuple[str, list[str]]]:
+def _celery_commands() -> list[tuple[str, str, list[str]]]:
+    """Part, name and command of each process."""
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "chamnet_web"]
     worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     one_each = ["--prefetch-multiplier", "1"]
     train, light = str(settings.TRAIN_WORKERS), str(settings.LIGHT_WORKERS)
-    return {
-        "train": ("The train worker", [*worker, *one_each, "-Q", "train", "-c", train, "-n", "train@%h"]),
-        "light": ("The light worker", [*worker, *one_each, "-Q", "light", "-c", light, "-n", "light@%h"]),
-        "beat": ("The clock", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
-    }
+    kept = settings.HOUSEKEEPING_QUEUE
+    return [
+        ("train", "The train worker", [*worker, *one_each, "-Q", "train", "-c", train, "-n", "train@%h"]),
+        ("light", "The light worker", [*worker, *one_each, "-Q", "light", "-c", light, "-n", "light@%h"]),
+        ("beat", "The housekeeper", [*worker, "-Q", kept, "-P", "solo", "-n", f"{kept}@%h"]),
+        ("beat", "The clock", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+    ]
 
 
 def _environment() -> dict[str, str]:
