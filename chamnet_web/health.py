@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import secrets
 from collections.abc import Callable
-from functools import cache
 
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error as DatabaseError
@@ -25,6 +26,7 @@ from devices.runs.figures import exposition
 logger = logging.getLogger(__name__)
 
 BROKER_SECONDS = 2.0
+STORAGE_SECONDS = 10
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
@@ -98,7 +100,7 @@ class _PendingError(Exception):
     """Migrations that this code brings are not applied."""
 
 
-@cache
+@functools.cache
 def _applied() -> bool:
     """True, and from then on without asking: nobody takes a migration back under a running process."""
     executor = MigrationExecutor(connection)
@@ -118,6 +120,11 @@ def _broker_answers() -> bool:
 
 
 def _storage_is_writable() -> bool:
+    """As it was at most STORAGE_SECONDS ago: whoever asks makes nobody write more often."""
+    return bool(cache.get_or_set("storage-is-writable", _write_and_delete, STORAGE_SECONDS))
+
+
+def _write_and_delete() -> bool:
     try:
         name = default_storage.save(f"health/{secrets.token_hex(8)}", ContentFile(b"ok"))
         default_storage.delete(name)

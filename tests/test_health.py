@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,6 +33,11 @@ def _fresh() -> Iterator[None]:
     health._applied.cache_clear()
     yield
     health._applied.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _storage_is_asked() -> None:
+    cache.clear()
 
 
 def figures(client: Client) -> dict[tuple[str, ...], float]:
@@ -87,6 +93,9 @@ def test_a_full_disk_makes_it_unready(client: Client, monkeypatch: pytest.Monkey
     monkeypatch.setattr(health.default_storage, "save", full)
     response = client.get("/health/ready")
     assert (response.status_code, response.json()["checks"]["storage"]) == (503, False)
+    monkeypatch.undo()
+    monkeypatch.setitem(health.CHECKS, "broker", lambda: True)
+    assert not client.get("/health/ready").json()["checks"]["storage"]  # not written again so soon
 
 
 def test_metrics_are_for_this_machine_or_for_who_has_the_token(client: Client, settings) -> None:

@@ -114,7 +114,7 @@ def test_files_are_written_found_listed_read_and_removed(objects: dict[str, byte
         assert file.read() == b"weights"
     storage.delete(name)
     assert not storage.exists(name)
-    assert health._storage_is_writable()
+    assert health._write_and_delete()
     assert objects == {}
 
 

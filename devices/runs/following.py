@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 5.0
 TRY_AGAIN_SECONDS = 1.0
 KEPT = 500
+NOBODY = "nobody"  # a group without members
 
 _followers: dict[tuple[int, str], Follower] = {}
 
@@ -61,19 +62,20 @@ class Follower:
                 await changed.wait()
 
     async def _next(self, seq: int) -> list[tuple[int, str]]:
-        if self._before is not None and seq >= self._before:
-            return [(number, text) for number, text in self._recent if number > seq]
-        with _Patience(self.run_id):
-            found: list[tuple[int, str]] = await _texts_after(self.run_id, seq)
-            return found
-        await asyncio.sleep(TRY_AGAIN_SECONDS)
-        return await self._next(seq)
+        while self._before is None or seq < self._before:
+            with _Patience(self.run_id):
+                found: list[tuple[int, str]] = await _texts_after(self.run_id, seq)
+                return found
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+        return [(number, text) for number, text in self._recent if number > seq]
 
     async def _listen(self) -> None:
         """Turns the group's nudges into wakings; joins anew when the broker went away."""
         layer = get_channel_layer()
         while True:
             with _Patience(self.run_id):
+                # A channel that cannot be made leaves its queue behind, so first: is the broker there?
+                await layer.group_send(NOBODY, {"type": "nobody"})
                 channel = await layer.new_channel()
                 await layer.group_add(group_name(self.run_id), channel)
                 try:
