@@ -28,7 +28,8 @@ from search.queries import (
     searches_of_group,
     stale_predictors,
 )
-from search.services.drawing import block_of, blocks
+from search.services.drawing import blocks
+from search.services.layers import LAYER_COLUMNS, layers_with_costs
 from search.services.models import start_model
 from search.services.searches import keep_front_point, search_range, start_searches
 from search.views.candidate_rows import Asked, rows_context
@@ -38,9 +39,6 @@ REPLAYED = 60  # generations whose populations a page carries; more are thinned 
 REPLAYED_POINTS = 200  # individuals of each of them, but for the newest
 SUMMARISED = ("best", "mean", "std", "feasible_share", "diversity")
 LIMIT_COLUMNS = ("name", "value", "low", "high", "maximum", "unit", "chance")
-LAYER_COLUMNS = (
-    "name", "kind", "shape", "multiply_adds", "parameters", "latency_us", "learned", "share",
-)  # fmt: skip
 DRAWN = 800  # candidates on the chart of a search; its table and its files have all
 
 
@@ -240,7 +238,7 @@ def _candidate_page(
 ) -> HttpResponse:
     architecture = candidate.architecture
     table = _latencies(candidate)
-    layers = _layers_of(candidate, table)
+    layers = layers_with_costs(architecture.layers, table)
     context = {
         "object": candidate,
         "candidate": candidate,
@@ -263,12 +261,13 @@ def _candidate_page(
 def _tables_of(candidate: Candidate) -> dict[str, Export]:
     """The tables of a candidate's page."""
     end = str(candidate.pk)
+    layers = layers_with_costs(candidate.architecture.layers, _latencies(candidate))
     return {
         "limits": of_records(f"limits-{end}", LIMIT_COLUMNS, candidate.limits),
         "values": Export(
             f"hyperparameters-{end}", ("hyperparameter", "value"), lambda: _values_of(candidate)
         ),
-        "layers": of_records(f"layers-{end}", LAYER_COLUMNS, _layers_of(candidate, _latencies(candidate))),
+        "layers": of_records(f"layers-{end}", LAYER_COLUMNS, layers),
     }
 
 
@@ -281,28 +280,6 @@ def _values_of(candidate: Candidate) -> list[tuple[str, int]]:
     """The hyperparameters by their labels."""
     labels = {gene.name: gene.label for gene in candidate.architecture.space.genes}
     return [(labels[name], value) for name, value in candidate.architecture.values.items()]
-
-
-def _layers_of(candidate: Candidate, table: OperatorTable | None) -> list[dict[str, Any]]:
-    """The layers with their costs, latencies in µs, and their shares of the sum of these."""
-    layers: list[dict[str, Any]] = [
-        {
-            "name": layer.name,
-            "block": block_of(layer.name),
-            "kind": layer.operator.kind,
-            "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
-            f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
-            "multiply_adds": layer.operator.multiply_adds,
-            "parameters": layer.operator.parameters,
-            "latency_us": table.cost_us(layer.operator) if table else None,
-            "learned": table is not None and table.is_learned(layer.operator),
-        }
-        for layer in candidate.architecture.layers
-    ]
-    total = sum(layer["latency_us"] or 0.0 for layer in layers)
-    for layer in layers:
-        layer["share"] = layer["latency_us"] / total if layer["latency_us"] is not None else None
-    return layers
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:

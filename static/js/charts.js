@@ -2,7 +2,7 @@
 import { chartOptions, datasets } from "./chart_options.js";
 import { drawLegend, fillTable, wireTools } from "./chart_tools.js";
 import { number } from "./format.js";
-import { highlight, linkPage, onHighlight } from "./highlight.js";
+import { heldKey, highlight, linkPage, onHighlight } from "./highlight.js";
 import { steadyBounds, thinCloud, thinLine } from "./series.js";
 
 /** @typedef {import("./chart_options.js").Spec} Spec */
@@ -114,6 +114,8 @@ export class Figure {
     if (!this.chart.isZoomedOrPanned?.()) this.chart.options = this.#options();
     this.#indexKeys();
     this.chart.update(this.spec.moves ? undefined : "none");
+    const held = heldKey();
+    if (held !== null) this.mark([held]);
     fillTable(this);
   }
 
@@ -197,6 +199,9 @@ export class Figure {
     const key = this.#keyOf(active[0]);
     this.chart.canvas.style.cursor = key && this.spec.onPick ? "pointer" : "";
     highlight(key, this);
+    // After this event Chart.js takes away every mark but the pointer's.
+    const held = heldKey();
+    if (key === null && held !== null) queueMicrotask(() => this.mark([held]));
   }
 
   #listen() {

@@ -309,6 +309,45 @@ def test_a_layers_bar_and_its_row_are_one_and_the_hyperparameters_are_copied(ope
     assert "input resolution" in page.evaluate("window.copied").lower()
 
 
+def test_a_comparisons_layers_are_one_in_chart_table_and_drawings_and_the_chosen_one_is_a_link(
+    opened: Open,
+) -> None:
+    page = opened("compare")
+    row = page.locator("tr[data-key='stem']")
+    boxes = page.locator(".drawings rect.is-highlighted")
+
+    # From the table to the chart and the drawings, by pointer and by focus.
+    row.hover()
+    page.wait_for_function(is_marked("layers", "stem"))
+    expect(boxes).to_have_count(3)
+    page.mouse.move(2, 2)
+    page.locator("tr[data-key='head'] th a").focus()
+    page.wait_for_function(is_marked("layers", "head"))
+    expect(row).not_to_have_class("is-highlighted")
+
+    # A press of a key chooses the row; it stays marked when everything else is left.
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#layer-head")
+    page.locator("h1").hover()
+    page.wait_for_function(is_marked("layers", "head"))
+    expect(page.locator("tr[data-key='head']")).to_have_class("is-highlighted")
+
+    # From the chart to the table: pointed at, then chosen.
+    page.locator("#chart-layers").scroll_into_view_if_needed()
+    bar = f"{chart_of('layers')}.getDatasetMeta(0).data[0]"
+    at = page.evaluate(f"({{ x: {bar}.x, y: ({bar}.y + {bar}.base) / 2 }})")
+    canvas = page.locator("#chart-layers canvas")
+    canvas.hover(position=at)
+    expect(row).to_have_class("is-highlighted")
+    canvas.click(position=at)
+    page.wait_for_url("**#layer-stem")
+    page.locator("h1").hover()
+    page.wait_for_function(is_marked("layers", "stem"))
+    expect(row).to_have_class("is-highlighted")
+    page.reload()
+    page.wait_for_function(is_marked("layers", "stem"))
+
+
 def test_keys_lead_through_a_list_and_its_heads_hide_no_focus(opened: Open) -> None:
     page = opened("runs", viewport={"width": 1280, "height": 500})
     page.keyboard.press("Tab")
