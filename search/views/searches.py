@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +21,7 @@ from devices.runs.views import run_state
 from devices.runs.writing import finite
 from devices.tables.table import OperatorTable
 from search.candidates import Explored, thinned
+from search.forms.fields import flat_choices
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
 from search.models import Candidate, Predictor, PublishedSet, Search
@@ -31,7 +35,10 @@ from search.queries import (
 from search.services.drawing import blocks
 from search.services.layers import LAYER_COLUMNS, layers_with_costs
 from search.services.models import start_model
+from search.services.probes import start_probe
+from search.services.search_time import scoring_pace
 from search.services.searches import keep_front_point, search_range, start_searches
+from search.services.training_time import forecasts_by_recipe
 from search.views.candidate_rows import Asked, rows_context
 from search.views.settings import Beginning, beginning
 
@@ -55,7 +62,17 @@ def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         return redirect(start_searches(owner=owner_of(request), **form.cleaned_data))
-    context = {"form": form, "start": start, "can_begin": can_search(owner_of(request))}
+    pace = scoring_pace(owner_of(request))
+    networks = _networks_scored(form)
+    context = {
+        "form": form,
+        "start": start,
+        "can_begin": can_search(owner_of(request)),
+        "networks": networks,
+        "pace": pace,
+        "span": pace and pace.span(networks),
+        "state": {"pace": pace and asdict(pace)},
+    }
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
 
@@ -67,6 +84,18 @@ def latency_span(request: HttpRequest) -> JsonResponse:
         return JsonResponse(search_range(owner_of(request), predictor, source))
     except (ValueError, Predictor.DoesNotExist):
         raise Http404("There is no such predictor or table.") from None
+
+
+def _networks_scored(form: SearchForm) -> int:
+    """By one search with what the form's fields hold, or where that is nothing with what they begin with."""
+    counts = []
+    for name in ("population", "generations"):
+        field = form.fields[name]
+        try:
+            counts.append(int(field.clean(form[name].value())))
+        except ValidationError:
+            counts.append(int(field.initial))
+    return counts[0] * counts[1]
 
 
 @require_GET
@@ -226,6 +255,19 @@ def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     return redirect(start_model(owner=owner_of(request), network=candidate, **form.cleaned_data))
 
 
+@require_POST
+def model_estimate(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
+    """Begins to time a few training steps, where nothing is known of how long a training takes."""
+    candidate = _candidate(request, candidate_id)
+    form = ModelForm(request.POST, owner=owner_of(request))
+    if not form.is_valid():
+        return _candidate_page(request, candidate, form, status=422, start=beginning(request, "model", {}))
+    predictor = candidate.predictor
+    start_probe(owner_of(request), predictor.space.load(), predictor.dataset, form.cleaned_data["recipe"])
+    messages.info(request, "A few training steps are being timed; what a training takes follows from them.")
+    return redirect(f"{candidate.get_absolute_url()}#train-title")
+
+
 def drawn_state(candidate: Candidate) -> list[Any]:
     """A candidate as the search's chart draws it: id, rank, latency in ms, accuracy, ends of its interval."""
     shares = (candidate.accuracy, candidate.accuracy_low, candidate.accuracy_high)
@@ -239,6 +281,7 @@ def _candidate_page(
     architecture = candidate.architecture
     table = _latencies(candidate)
     layers = layers_with_costs(architecture.layers, table)
+    forecasts = forecasts_by_recipe(owner_of(request), candidate)
     context = {
         "object": candidate,
         "candidate": candidate,
@@ -246,6 +289,12 @@ def _candidate_page(
         "values": _values_of(candidate),
         "layers": layers,
         "train_form": form,
+        "forecasts": forecasts,
+        "recipe_forecasts": [
+            (name, label.partition(":")[0], forecasts.by_recipe[name])
+            for name, label in flat_choices(form, "recipe")
+            if name in forecasts.by_recipe
+        ],
         "start": start,
         "models": candidate.trained_models.select_related("run", "recipe"),
         "state": finite(

@@ -404,6 +404,36 @@ def test_a_comparisons_layers_are_one_in_chart_table_and_drawings_and_the_chosen
     page.wait_for_function(is_marked("layers", "stem"))
 
 
+def test_what_a_training_and_a_search_will_take_follows_the_choices(opened: Open) -> None:
+    page = opened("candidate")
+    told = page.locator("[data-forecasts] li:visible")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Training with seconds-final: about ")
+    page.get_by_label("Recipe").select_option("minutes-final")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Training with minutes-final: about ")
+
+    page.goto("/searches/new/")
+    scored = page.locator("[data-scored]")
+    expect(scored).to_have_text("The search scores 9,600 networks")
+    before = page.locator("[data-about]").inner_text()
+    page.get_by_label("Generations").fill("2000")
+    expect(scored).to_have_text("The search scores 192,000 networks")
+    expect(page.locator("[data-about]")).not_to_have_text(before)
+    page.locator("summary", has_text="More limits").click()
+    page.get_by_label("With several devices").select_option("both")
+    page.get_by_label("Limit on").first.select_option(index=1)
+    expect(scored).to_have_text("3 searches score 576,000 networks")
+
+    page.goto("/studies/new/")
+    page.get_by_label("Predictor").select_option(label="Digits")
+    page.get_by_label("Latency limits").fill("0.08 0.09")
+    page.get_by_label("Trainings of every network").or_(page.get_by_label("Seeds")).first.press("Tab")
+    expect(page.locator("[data-time]")).to_contain_text("At most 12 trainings to the end")
+    expect(page.locator("[data-time]")).to_contain_text("A training takes about ")
+    expect(page.locator("[data-time-button]")).to_be_hidden()
+
+
 def test_keys_lead_through_a_list_and_its_heads_hide_no_focus(opened: Open) -> None:
     page = opened("runs", viewport={"width": 1280, "height": 500})
     page.keyboard.press("Tab")

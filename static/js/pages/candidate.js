@@ -4,6 +4,7 @@ import { percent } from "../format.js";
 import { chooseLayer, linkLayers } from "../layer_links.js";
 import { drawNetwork } from "../network_drawing.js";
 import { pageState } from "../state.js";
+import { followTrainingTime } from "../training_time.js";
 
 const state = pageState();
 const layers = (state?.layers ?? []).filter((layer) => layer.latency_us !== null);
@@ -29,5 +30,7 @@ if (kind) chart?.finding(`Operators of the kind “${kind}” take ${percent(mos
 chart?.draw();
 
 const markBlock = linkLayers(layers, chart);
+const training = /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-training-form]"));
+if (training) followTrainingTime(training);
 const frame = /** @type {HTMLElement | null} */ (document.querySelector("[data-drawing-frame]"));
 if (frame) drawNetwork(frame, state?.blocks ?? [], markBlock);
