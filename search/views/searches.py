@@ -39,7 +39,7 @@ from search.services.probes import start_probe
 from search.services.search_time import scoring_pace
 from search.services.searches import keep_front_point, search_range, start_searches
 from search.services.training_time import forecasts_by_recipe
-from search.views.candidate_rows import Asked, rows_context
+from search.views.candidate_rows import Asked, rows_context, rows_file
 from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
@@ -99,8 +99,11 @@ def _networks_scored(form: SearchForm) -> int:
 
 
 @require_GET
-def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
-    return _search_page(request, _search(request, search_id), PublishedForm(owner=owner_of(request)))
+def search_page(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
+    search = _search(request, search_id)
+    if file := export_asked(request, lambda: _tables_of_search(request, search)):
+        return file
+    return _search_page(request, search, PublishedForm(owner=owner_of(request)))
 
 
 @require_POST
@@ -136,7 +139,7 @@ def _search_page(
     view = _asked(request, search)
     drawn, every = thinned(view.every, DRAWN)
     count = view.rows.count() if view.is_filtered else every
-    context = rows_context(request, view, count, form="picks") | {
+    context = rows_context(request, view, count, search.get_absolute_url(), form="picks") | {
         "object": search,
         "search": search,
         "run": search.run,
@@ -168,8 +171,9 @@ def _search_page(
 @require_GET
 def search_page_rows(request: HttpRequest, search_id: UUID) -> HttpResponse:
     """The table of a search's page alone, for the same address."""
-    view = _asked(request, _search(request, search_id))
-    context = rows_context(request, view, view.rows.count(), form="picks")
+    search = _search(request, search_id)
+    view = _asked(request, search)
+    context = rows_context(request, view, view.rows.count(), search.get_absolute_url(), form="picks")
     return render(request, "search/candidate_rows.html", context)
 
 
@@ -217,6 +221,27 @@ def front_keep(request: HttpRequest, search_id: UUID) -> HttpResponse:
 def _in_group(search: Search) -> dict[str, Any]:
     """A search beside those begun with it: its devices and its best candidate."""
     return {"search": search, "best": next(iter(search.candidates.all()), None)}
+
+
+def _tables_of_search(request: HttpRequest, search: Search) -> dict[str, Export]:
+    """The tables of a search's page: candidates as they are filtered and sorted there, and its group."""
+    return {"candidates": rows_file(_asked(request, search)), "group": _group_file(search)}
+
+
+def _group_file(search: Search) -> Export:
+    """The searches begun with it: limits, and what is predicted of the best candidate of each."""
+    head = (
+        "search", "device", "latency_limit_ms", "further_limits", "status",
+        "predicted_accuracy", "predicted_latency_ms",
+    )  # fmt: skip
+
+    def row(one: Search) -> list[object]:
+        best = _in_group(one)["best"]
+        further = [str(limit) for limit in one.further_limits.all()]
+        facts = [one.name, one.device.name, one.latency_limit_ms, further, one.run.status]
+        return [*facts, best and best.accuracy, best and best.latency_ms]
+
+    return Export(f"searches-{search.group}", head, lambda: map(row, searches_of_group(search)))
 
 
 def front_state(search: Search) -> dict[str, Any] | None:

@@ -144,9 +144,25 @@ def _tables_of(study: Study) -> dict[str, Export]:
     """The tables of a study's page."""
     rows = ({name: getattr(row, name) for name in BASELINE_COLUMNS} for row in study.baselines.all())
     return {
+        "results": _results(study),
         "trainings": _trainings(study),
         "scaled": of_records(f"scaled-networks-{study.pk}", BASELINE_COLUMNS, rows),
     }
+
+
+def _results(study: Study) -> Export:
+    """What is compared at every limit; accuracies from 0 to 1, over the seeds."""
+
+    def rows() -> Iterator[list[object]]:
+        for row in (_row(entry, models) for entry, models in _entries(study)):
+            network, entry = row["network"], row["entry"]
+            known = (network.label, network.latency_ms) if network else (None, None)
+            accuracies = [model.test_accuracy for model in row["models"]]
+            found = (row["measured_ms"], row["mean"], row["deviation"], accuracies)
+            yield [entry.limit_ms, entry.method, *known, *found]
+
+    head = ("limit_ms", "method", "network", "predicted_ms", "measured_ms", "mean", "deviation", "each_seed")
+    return Export(f"at-every-limit-{study.pk}", head, rows)
 
 
 def _trainings(study: Study) -> Export:

@@ -65,6 +65,14 @@ function exportCsv(figure) {
   save(new Blob([toCsv(head, rows)], { type: "text/csv" }), `${figure.spec.name}.csv`);
 }
 
+/** The same as a list of objects, one a point. @param {Figure} figure */
+function exportJson(figure) {
+  if (figure.spec.part) return location.assign(figure.spec.part.csv.replace("format=csv", "format=json"));
+  const { head, rows } = tableOf(figure);
+  const records = rows.map((row) => Object.fromEntries(head.map((name, at) => [name, row[at] ?? null])));
+  save(new Blob([JSON.stringify(records, null, 1)], { type: "application/json" }), `${figure.spec.name}.json`);
+}
+
 /** The picture carries its finding as a title, on the ground of the present theme. @param {Figure} figure */
 function exportPng(figure) {
   const source = figure.chart.canvas;
@@ -119,6 +127,7 @@ export function wireTools(figure) {
     "log-x": (button) => toggleLog(figure, "x", button),
     "log-y": (button) => toggleLog(figure, "y", button),
     csv: () => exportCsv(figure),
+    json: () => exportJson(figure),
     png: () => exportPng(figure),
   };
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (figure.element.querySelectorAll("[data-tool]"))) {
