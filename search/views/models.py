@@ -211,7 +211,7 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
         return None if value is None else f"{value:.3f} ms"
 
     interval = candidate and f"{share(candidate.accuracy_low)} to {share(candidate.accuracy_high)}"
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "label": "Accuracy (predicted for samples' validation; measured on test)",
             "predicted": share(candidate.accuracy if candidate else None),

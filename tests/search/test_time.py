@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
 from django.test import Client
 
-from chamnet_web.accounts.models import AuditEntry, Team
+from chamnet_web.accounts.models import AuditEntry, Team, User
 from devices.runs.models import Run
 from search.models import Epoch, Probe, Sample, Search, TrainedModel
 from search.services.models import start_model
@@ -53,6 +54,7 @@ def test_the_time_of_a_training_is_told_for_every_recipe_before_it_starts_and_co
     assert "From 12 earlier trainings of this space on this data set." in text
 
     model = start_model(owner=owner, network=candidate, recipe="seconds-final", seed=0)
+    assert model.expected_seconds is not None
     assert model.expected_seconds == pytest.approx(told["seconds-final"].seconds)
     assert "Time of training" in (before := signed_in.get(model.get_absolute_url()).content.decode())
     assert "times that" not in before
@@ -100,7 +102,7 @@ def test_where_nothing_was_trained_a_few_steps_are_timed_instead(
 def test_a_study_tells_its_trainings_and_their_time_without_scripts_and_starts_nothing(
     signed_in: Client, search: Search
 ) -> None:
-    chosen = {
+    chosen: dict[str, Any] = {
         "predictor": search.predictor.pk, "table": search.table_id, "limits": f"{search.latency_limit_ms}",
         "recipe": "seconds-final", "seeds": 3, "name": "", "population": 24, "generations": 12,
     }  # fmt: skip
@@ -113,14 +115,14 @@ def test_a_study_tells_its_trainings_and_their_time_without_scripts_and_starts_n
     assert not Run.objects.filter(kind="study").exists()
     assert signed_in.get("/studies/estimate/", chosen).json()["said"] == told
     assert "Give limits" in signed_in.get("/studies/estimate/").json()["said"]
-    few = {"limits": "0.5", "seeds": 2}
+    few: dict[str, Any] = {"limits": "0.5", "seeds": 2}
     assert "Choose a predictor" in signed_in.get("/studies/estimate/", few).json()["said"]
     Sample.objects.update(seconds=None)
     assert "is not known" in signed_in.get("/studies/estimate/", chosen).json()["said"]
 
 
 def test_a_search_says_how_long_it_takes_by_those_that_ended_or_that_nobody_knows(
-    signed_in: Client, owner: Team, search: Search, stranger: object, client: Client
+    signed_in: Client, search: Search, stranger: User
 ) -> None:
     ended = Run.objects.get(pk=search.run_id)
     Run.objects.filter(pk=ended.pk).update(finished_at=F("started_at") + timedelta(seconds=2))
