@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -71,10 +70,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The rows, and the latency of every candidate's layers in microseconds where its search has a table."""
+    """The rows, and what its search's table says of every candidate's operators, where the search has one."""
 
     rows: list[Row]
-    layers_us: list[list[tuple[str, float]]]
+    tables: list[OperatorTable | None]
 
 
 def candidates_of(owner: Any, ids: Sequence[UUID]) -> list[Candidate]:
@@ -102,11 +101,9 @@ def compared(owner: Any, candidates: Sequence[Candidate]) -> Comparison:
         *(_on_device(table, tables[table.pk], layers) for table in newest),
         *_hyperparameters(candidates),
     ]
-    costs = [
-        _layers_us(network, tables[one.search.table.pk]) if one.search.table is not None else []
-        for one, network in zip(candidates, layers, strict=True)
-    ]
-    return Comparison(rows, costs)
+    return Comparison(
+        rows, [tables[one.search.table.pk] if one.search.table is not None else None for one in candidates]
+    )
 
 
 def _row(
@@ -256,11 +253,6 @@ def _hyperparameters(candidates: Sequence[Candidate]) -> list[Row]:
         )
         for name, label in labels.items()
     ]
-
-
-def _layers_us(layers: Sequence[Layer], table: OperatorTable) -> list[tuple[str, float]]:
-    costs = [(layer.name, table.cost_us(layer.operator)) for layer in layers]
-    return costs if all(math.isfinite(cost) for _, cost in costs) else []
 
 
 def as_json(candidates: Sequence[Candidate], rows: Sequence[Row]) -> dict[str, Any]:

@@ -60,7 +60,16 @@ WORDS = {
 }
 # Reading in disguise, many pieces of one thing, or written down elsewhere.
 UNTOLD = frozenset(
-    {"upload", "predictor-estimate", "model-try", "sign-in", "sign-out", "second-factor", "team-switch"}
+    {
+        "upload",
+        "predictor-estimate",
+        "model-estimate",
+        "model-try",
+        "sign-in",
+        "sign-out",
+        "second-factor",
+        "team-switch",
+    }
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from django.contrib.auth import login
@@ -10,6 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -19,28 +19,57 @@ from chamnet_web.accounts.audit import refused, told_to, words
 from chamnet_web.accounts.forms import InviteForm, JoinForm, RoleForm, TeamForm
 from chamnet_web.accounts.models import Invitation, Membership, Team, User
 from chamnet_web.accounts.teams import SESSION_KEY
+from devices.exports import Export, export, export_asked
+from devices.listing import ROWS_AT_ONCE
 
 ENTRIES_A_PAGE = 30
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @require_GET
-def team_page(request: HttpRequest) -> HttpResponse:
+def team_page(request: HttpRequest) -> HttpResponseBase:
     """Who belongs to the team, who is invited, and what was done."""
-    return _team_page(request)
+    return export_asked(request, lambda: _tables_of(request)) or _team_page(request)
 
 
 @require_GET
-def team_audit(request: HttpRequest) -> HttpResponse:
-    """Everything that was done in the team, as CSV."""
+def team_audit(request: HttpRequest, ending: str) -> HttpResponseBase:
+    """Everything that was done in the team, as CSV or JSON."""
     _for_owners(request)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
-    writer = csv.writer(response)
-    writer.writerow(["at", "who", "action", "what"])
-    for entry in _team(request).audit.iterator():
-        writer.writerow([entry.at.isoformat(), entry.username, words(entry), entry.path])
-    return response
+    entries = _team(request).audit
+    head = ("at", "who", "action", "what")
+    rows = ((one.at, one.username, words(one), one.path) for one in entries.iterator(chunk_size=ROWS_AT_ONCE))
+    return export(request, Export("audit", head, lambda: rows), ending)
+
+
+def _tables_of(request: HttpRequest) -> dict[str, Export]:
+    """The tables of the team's page; who may not invite does not see invitations. No secret is among them."""
+    team = _team(request)
+    members = team.memberships.select_related("user")
+    found = {
+        "members": Export(
+            "members",
+            ("name", "role", "since"),
+            lambda: ((one.user.get_username(), one.role, one.since) for one in members),
+        )
+    }
+    if request.membership.may_invite:  # type: ignore[attr-defined]
+        invitations = team.invitations.open().select_related("invited_by")
+        found["invitations"] = Export(
+            "invitations",
+            ("role", "note", "invited_by", "created_at", "expires_at"),
+            lambda: (
+                (
+                    one.role,
+                    one.note,
+                    one.invited_by and one.invited_by.get_username(),
+                    one.created_at,
+                    one.expires_at,
+                )
+                for one in invitations
+            ),
+        )
+    return found
 
 
 @require_POST

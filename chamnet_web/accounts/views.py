@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,7 +21,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chamnet_web.accounts import second_factor, teams
 from chamnet_web.accounts.audit import refused
 from chamnet_web.accounts.forms import CodeForm, PasswordForm
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.models import Membership, User
+from devices.exports import Export, export_asked
 
 
 class SignIn(auth_views.LoginView):
@@ -71,15 +74,26 @@ class PasswordChange(auth_views.PasswordChangeView):
 
 
 @require_GET
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: HttpRequest) -> HttpResponseBase:
     """What there is to know of one's account, and what can be changed of it."""
     user = _user(request)
+    memberships = teams.memberships_of(user)
+    if file := export_asked(request, lambda: {"teams": _teams_file(memberships)}):
+        return file
     context = {
-        "memberships": teams.memberships_of(user),
+        "memberships": memberships,
         "has_factor": second_factor.has_factor(user),
         "password_form": PasswordForm(user=user),
     }
     return render(request, "accounts/account.html", context)
+
+
+def _teams_file(memberships: Iterable[Membership]) -> Export:
+    return Export(
+        "teams",
+        ("team", "role", "since"),
+        lambda: ((one.team.name, one.role, one.since) for one in memberships),
+    )
 
 
 @sensitive_post_parameters("code")

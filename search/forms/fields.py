@@ -76,6 +76,14 @@ def choice_field(form: forms.Form, name: str) -> forms.ChoiceField:
     return cast("forms.ChoiceField", form.fields[name])
 
 
+def flat_choices(form: forms.Form, name: str) -> list[tuple[str, str]]:
+    """Values and labels that a field offers, whatever groups they stand in."""
+    found: list[tuple[str, str]] = []
+    for value, label in cast("Any", choice_field(form, name).choices):
+        found += label if isinstance(label, list | tuple) else [(value, label)]
+    return found
+
+
 def unused_name(rows: QuerySet[Any], name: str, what: str) -> str:
     name = name.strip()
     if rows.filter(name=name).exists():

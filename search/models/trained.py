@@ -32,6 +32,9 @@ class TrainedModel(models.Model):
     study = models.ForeignKey(Study, null=True, on_delete=models.SET_NULL, related_name="trained_models")
     recipe = models.ForeignKey(TrainingRecipe, on_delete=models.PROTECT, related_name="trained_models")
     seed = models.PositiveIntegerField()
+    expected_seconds = models.FloatField(
+        null=True, help_text="Of all its epochs, as foretold when it began; none where nothing was known."
+    )
     checkpoint = models.FileField(upload_to="checkpoints/", null=True)
     validation_accuracy = models.FloatField(null=True)
     test_accuracy = models.FloatField(null=True)

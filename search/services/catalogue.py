@@ -84,6 +84,13 @@ def remember_recipe(name: str, known: Dataset | None = None) -> TrainingRecipe:
     return row
 
 
+def known_recipes(owner: Any, known: Dataset) -> dict[str, Recipe]:
+    """By the names that forms have for them: presets suited to the data set, and the owner's own."""
+    own = OwnRecipe.objects.owned_by(owner).select_related("recipe")
+    presets = {name: suited(recipe, mirrors=known.mirrors) for name, recipe in RECIPES.items()}
+    return presets | {row.recipe_id: row.recipe.load() for row in own}
+
+
 def name_recipe(owner: Any, name: str, recipe: Recipe) -> OwnRecipe:
     """A recipe under an owner's own name for it."""
     return OwnRecipe.objects.create(owner=owner, name=name, recipe=_recipe_row(name, recipe))

@@ -11,6 +11,7 @@ from devices.runs.services import start_run
 from search.models import Baseline, Candidate, Study, TrainedModel
 from search.services.catalogue import remember_recipe
 from search.services.datasets import dataset_of
+from search.services.training_time import model_forecast
 
 
 @transaction.atomic
@@ -24,7 +25,9 @@ def start_model(
     parent: Run | None = None,
 ) -> TrainedModel:
     """Begins the training of a network to the end, its export and its verification."""
-    row = remember_recipe(recipe, dataset_of(owner, network.predictor.dataset))
+    known = dataset_of(owner, network.predictor.dataset)
+    row = remember_recipe(recipe, known)
+    forecast = model_forecast(owner, network, row.load(), known)
     run = start_run(
         owner=owner,
         kind="model",
@@ -42,4 +45,5 @@ def start_model(
         study=study,
         recipe=row,
         seed=seed,
+        expected_seconds=None if forecast is None else forecast.seconds,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import transaction
 
@@ -13,6 +14,14 @@ from search.models import Predictor, Probe, Sample
 from search.services.catalogue import remember_recipe, remember_space
 from search.services.datasets import dataset_of
 from search.spaces import SearchSpace
+
+NETWORKS = 5
+
+
+def probed_networks(space: SearchSpace) -> list[list[int]]:
+    """Genes of the networks that stand for a space: its reference and random ones, always the same."""
+    others: list[list[int]] = space.sample(np.random.default_rng(0), NETWORKS - 1).tolist()
+    return [list(space.reference), *others]
 
 
 def find_probe(owner: Any, space: SearchSpace, dataset: str, recipe: str) -> Probe | None:

@@ -7,10 +7,9 @@ import numpy as np
 from devices.runs.steps import ClaimedStep
 from search.models import Probe
 from search.services.datasets import dataset_of
+from search.services.probes import probed_networks
 from search.training.probe import estimate_seconds
 from search.training.process import prepare_process
-
-NETWORKS = 5
 
 
 def time_steps(step: ClaimedStep) -> None:
@@ -19,9 +18,8 @@ def time_steps(step: ClaimedStep) -> None:
     space, recipe = probe.space.load(), probe.recipe.load()
     known = dataset_of(probe.owner, probe.dataset)
     prepare_process()
-    others = space.sample(np.random.default_rng(0), NETWORKS - 1).tolist()
     found = []
-    for genes in [space.reference, *others]:
+    for genes in probed_networks(space):
         step.check(every_seconds=0)
         found.append(estimate_seconds(space.lower(genes), recipe, known))
     probe.seconds, probe.least_seconds, probe.most_seconds = float(np.mean(found)), min(found), max(found)

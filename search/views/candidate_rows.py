@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,11 +11,17 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from devices.exports import Export
+from devices.listing import ROWS_AT_ONCE
 from devices.runs.ownership import owner_of
 from search.candidates import Explored, asked, in_order
 from search.models import Candidate
 
 ROWS = 50
+FILE_COLUMNS = (
+    "architecture_id", "accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms",
+    "latency_high_ms", "meets_limit", "multiply_adds", "parameters", "file_bytes", "on_front",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,11 @@ class Asked:
         return self.kept or bool(self.ranges)
 
 
-def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "explore") -> dict[str, Any]:
-    """A page of the table. `count` is how many candidates are asked for; `form` is the id of the form that
-    the boxes for picking belong to."""
+def rows_context(
+    request: HttpRequest, view: Asked, count: int, address: str, form: str = "explore"
+) -> dict[str, Any]:
+    """A page of the table. `count` is how many candidates are asked for; `address` is that of the whole page;
+    `form` is the id of the form that the boxes for picking belong to."""
     places = {one.search.pk: place for place, one in enumerate(view.searches)}
     paginator = Paginator(in_order(view.rows, view.sort).defer("genes", "limits"), ROWS)
     vars(paginator)["count"] = count  # counted already
@@ -69,6 +77,19 @@ def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "exp
         "every": view.every.count() if view.is_filtered else count,
         "several": len(view.searches) > 1,
         "kept": view.kept,
+        "rows_address": address,
         "rows_form": form,
         "elsewhere": others.select_related("search").only("rank", "search__name") if elsewhere else [],
     }
+
+
+def rows_file(view: Asked) -> Export:
+    """The table with all its pages: what is asked for, in the order that is asked for."""
+    names = {one.search.pk: one.search.name for one in view.searches}
+    rows = in_order(view.rows, view.sort).defer("genes", "limits")
+
+    def lines() -> Iterator[list[object]]:
+        for row in rows.iterator(chunk_size=ROWS_AT_ONCE):
+            yield [names[row.search_id], row.rank, *(getattr(row, name) for name in FILE_COLUMNS)]
+
+    return Export("candidates", ("search", "rank", *FILE_COLUMNS), lines)

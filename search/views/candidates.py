@@ -54,23 +54,18 @@ def glance(candidate: Candidate) -> dict[str, Any]:
     labels = {gene.name: gene.label for gene in candidate.architecture.space.genes}
     return {
         "candidate": candidate,
-        "blocks_json": json.dumps(drawn_blocks([candidate])[0]),
+        "blocks_json": json.dumps(_drawn_blocks(candidate)),
         "values": [(labels[name], value) for name, value in candidate.architecture.values.items()],
     }
 
 
-def drawn_blocks(candidates: list[Candidate]) -> list[Any]:
-    """The blocks of every network, with their shares of the latency by the table of its search. One query."""
-    tables = {one.search.table_id: one.search.table for one in candidates if one.search.table is not None}
-    layers = [one.architecture.layers for one in candidates]
-    keys = {layer.operator.key for network in layers for layer in network}
-    costs = looked_up(tables.values(), keys) if tables else {}
-    return [
-        finite(blocks(network, costs[one.search.table_id].cost_us))
-        if one.search.table_id
-        else blocks(network, lambda operator: math.nan)
-        for one, network in zip(candidates, layers, strict=True)
-    ]
+def _drawn_blocks(candidate: Candidate) -> Any:
+    """The network's blocks, with their shares of the latency by the table of its search. One query."""
+    layers, table = candidate.architecture.layers, candidate.search.table
+    if table is None:
+        return blocks(layers, lambda operator: math.nan)
+    costs = looked_up([table], {layer.operator.key for layer in layers})
+    return finite(blocks(layers, costs[table.pk].cost_us))
 
 
 def _candidates(search: Search, *more: str) -> Export:

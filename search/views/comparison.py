@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from devices.exports import Export, export
+from devices.exports import Export, export, export_asked
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.comparison import FEWEST, MOST, Row, as_json, candidates_of, compared
 from search.models import Candidate
-from search.views.candidates import drawn_blocks
+from search.services.drawing import blocks
+from search.services.layers import LayerRow, layers_with_costs, side_by_side
 
 
 @require_GET
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: HttpRequest) -> HttpResponseBase:
     asked = _asked(request)
     found = candidates_of(owner_of(request), asked[:MOST])
     if problem := _problem(asked, found):
         missing = len(found) < min(len(asked), MOST)
         return render(request, "search/compare.html", {"problem": problem}, status=404 if missing else 200)
     comparison = compared(owner_of(request), found)
+    networks = [one.architecture.layers for one in found]
+    layers = [layers_with_costs(one, table) for one, table in zip(networks, comparison.tables, strict=True)]
+    layer_rows = side_by_side(layers)
+    if file := export_asked(request, lambda: {"layers": _layer_file(found, layer_rows)}):
+        return file
     rows = _wanted(request, comparison.rows)
+    known = [all(layer["latency_us"] is not None for layer in mine) for mine in layers]
     names = [f"{one.search.name}, candidate {one.rank}" for one in found]
-    networks = zip(found, names, drawn_blocks(found), comparison.layers_us, strict=True)
     context = {
         "candidates": found,
         "names": names,
@@ -36,17 +43,36 @@ def compare(request: HttpRequest) -> HttpResponse:
         "shown": len(rows),
         "every": len(comparison.rows),
         "only_differences": _only_differences(request),
-        "draws_layers": sum(bool(layers) for layers in comparison.layers_us) >= FEWEST,
-        "state": finite(
-            {
-                "networks": [
-                    {"name": name, "device": one.device.name, "blocks": blocks, "layers": layers}
-                    for one, name, blocks, layers in networks
+        "layer_rows": layer_rows,
+        "draws_layers": sum(known) >= FEWEST,
+        "state": {
+            "layers": [{"name": row.name, "block": row.block} for row in layer_rows],
+            "networks": finite(
+                [
+                    {
+                        "name": name,
+                        "device": one.device.name,
+                        "blocks": blocks(network, table.cost_us if table else lambda operator: math.nan),
+                        "layers": [(layer["name"], layer["latency_us"]) for layer in mine if is_known],
+                    }
+                    for one, name, network, table, mine, is_known in zip(
+                        found, names, networks, comparison.tables, layers, known, strict=True
+                    )
                 ]
-            }
-        ),
+            ),
+        },
     }
     return render(request, "search/compare.html", context)
+
+
+def _layer_file(candidates: list[Candidate], rows: list[LayerRow]) -> Export:
+    """A line a layer, of every candidate its latency and shape. Places tell equal names apart."""
+    facts = ("latency_us", "kind", "shape")
+    head = [f"{fact} {place}: {one}" for place, one in enumerate(candidates, 1) for fact in facts]
+    lines = [
+        [row.name, *(cell[fact] if cell else None for cell in row.cells for fact in facts)] for row in rows
+    ]
+    return Export("layers", ["layer", *head], lambda: lines)
 
 
 @require_GET

@@ -18,7 +18,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from PIL import Image
 
-from devices.exports import export_asked, of_records
+from devices.exports import Export, export_asked, of_records
 from devices.listing import list_response
 from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
@@ -38,6 +38,8 @@ GAP = 2
 @require_GET
 def dataset_list(request: HttpRequest) -> HttpResponseBase:
     """The team's own sets as a list, and the few that everyone has."""
+    if "table" in request.GET and (file := export_asked(request, lambda: {"built-in": _built_in_file()})):
+        return file
     rows = ImageSet.objects.owned_by(owner_of(request)).filter(source=ImageSet.Source.BUILT_IN)
     looked_at = {row.origin: row for row in rows.defer("facts", "report")}
     built_in = [
@@ -46,6 +48,18 @@ def dataset_list(request: HttpRequest) -> HttpResponseBase:
     ]
     own = own_dataset_rows(owner_of(request))
     return list_response(request, DATASETS, own, "search/datasets.html", built_in=built_in)
+
+
+def _built_in_file() -> Export:
+    """The data sets that everyone has, and whether their files are on this machine."""
+    sizes = ("train_images", "validation_images", "test_images", "image_size", "channels")
+    head = ("name", "label", "classes", *sizes, "is_here", "origin")
+
+    def row(one: datasets.Dataset) -> list[object]:
+        counts = [getattr(one, name) for name in sizes]
+        return [one.name, one.label, len(one.classes), *counts, datasets.is_available(one.name), one.origin]
+
+    return Export("built-in-data-sets", head, lambda: map(row, datasets.DATASETS.values()))
 
 
 @require_http_methods(["GET", "POST"])

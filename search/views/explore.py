@@ -12,16 +12,18 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from devices.exports import export_asked
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import Axis, axes_of, explored, thinned, varied
 from search.columns import KEEPS, MOST, ON_FRONT, packed
 from search.models import Candidate, Search
-from search.views.candidate_rows import Asked, rows_context
+from search.views.candidate_rows import Asked, rows_context, rows_file
 from search.views.candidates import glance
 
 SEARCHES = 6  # at once: so many are told apart by colour and shape
@@ -33,14 +35,16 @@ FIRST_GENES = 6
 
 
 @require_GET
-def explore(request: HttpRequest) -> HttpResponse:
+def explore(request: HttpRequest) -> HttpResponseBase:
     view = _view(request)
+    if file := export_asked(request, lambda: {"candidates": rows_file(view)}):
+        return file
     drawn, count = thinned(view.rows, DRAWN)
     axes = axes_of(view.searches)
     shown = _shown_axes(request, view, axes, drawn)
     chosen = _chosen(request, view)
     offered = _finished(request)[:OFFERED]
-    context = rows_context(request, view, count) | {
+    context = rows_context(request, view, count, reverse("explore")) | {
         "searches": view.searches,
         "offered": {one.pk: one.name for one in [*(seen.search for seen in view.searches), *offered]},
         "taken": [one.search.pk for one in view.searches],
@@ -57,7 +61,11 @@ def explore(request: HttpRequest) -> HttpResponse:
 def explore_rows(request: HttpRequest) -> HttpResponse:
     """The table of the explorer alone, for the same address."""
     view = _view(request)
-    return render(request, "search/candidate_rows.html", rows_context(request, view, view.rows.count()))
+    return render(
+        request,
+        "search/candidate_rows.html",
+        rows_context(request, view, view.rows.count(), reverse("explore")),
+    )
 
 
 @require_GET

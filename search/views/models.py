@@ -19,6 +19,7 @@ from devices.files import is_there, stored_attachment
 from devices.listing import list_response
 from devices.models import LatencyTable
 from devices.runs.ownership import owner_of
+from devices.runs.templatetags.runs import duration
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.searches import LicenceForm
@@ -205,7 +206,7 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
         return None if value is None else f"{value:.3f} ms"
 
     interval = candidate and f"{share(candidate.accuracy_low)} to {share(candidate.accuracy_high)}"
-    return [
+    rows: list[dict[str, Any]] = [
         {
             "label": "Accuracy (predicted for samples' validation; measured on test)",
             "predicted": share(candidate.accuracy if candidate else None),
@@ -221,6 +222,21 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
             "measured": milliseconds(model.latency_ms),
         },
     ]
+    return rows if model.expected_seconds is None else [*rows, _training_time(model, model.expected_seconds)]
+
+
+def _training_time(model: TrainedModel, expected_s: float) -> dict[str, Any]:
+    """What all epochs took beside what was expected of them; they were measured when all are done."""
+    taken = list(model.epochs.values_list("seconds", flat=True))
+    measured = None
+    if len(taken) == model.recipe.load().epochs:
+        measured = f"{duration(sum(taken))}, {sum(taken) / expected_s:.2f} times that"
+    return {
+        "label": "Time of training",
+        "predicted": duration(expected_s),
+        "interval": None,
+        "measured": measured,
+    }
 
 
 def _model(request: HttpRequest, model_id: UUID) -> TrainedModel:

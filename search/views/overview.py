@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from devices.exports import Export, export_asked
 from devices.listing import list_response
 from devices.runs.models import Run
 from devices.runs.ownership import owner_of
@@ -24,9 +25,12 @@ from search.services.quickstart import stage_runs, start_quickstart
 
 
 @require_GET
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: HttpRequest) -> HttpResponseBase:
     """What runs, what failed, what ended, what there is, and what to do next."""
     owner = owner_of(request)
+    recent = first_page.recent_runs(owner)[: first_page.MOST_RECENT]
+    if file := export_asked(request, lambda: {"recent": _recent_file(recent)}):
+        return file
     active, failed = first_page.active_runs(owner), first_page.failures(owner)
     there = first_page.counts(owner)
     context = {
@@ -34,7 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "active_count": active.count(),
         "failures": first_page.with_remedies(failed[: first_page.MOST_FAILED]),
         "failure_count": failed.count(),
-        "recent_runs": first_page.recent_runs(owner)[: first_page.MOST_RECENT],
+        "recent_runs": recent,
         "devices": first_page.devices_measured_last(owner),
         "datasets": first_page.newest_datasets(owner),
         "studies": first_page.newest_studies(owner),
@@ -43,6 +47,17 @@ def overview(request: HttpRequest) -> HttpResponse:
         "way": steps_to_a_file(owner),
     }
     return render(request, "overview.html", context)
+
+
+def _recent_file(rows: Iterable[Run]) -> Export:
+    head = ("run", "kind", "status", "message", "finished_at", "seconds")
+    return Export(
+        "finished-lately",
+        head,
+        lambda: (
+            (one.title, one.kind, one.status, one.message, one.finished_at, one.seconds) for one in rows
+        ),
+    )
 
 
 @require_POST

@@ -27,8 +27,22 @@ MOST_POINTS = 600
 @require_GET
 def recipe_list(request: HttpRequest) -> HttpResponseBase:
     presets = [(name, recipe, PRESET_NOTES[name]) for name, recipe in PRESETS.items()]
+    if "table" in request.GET and (file := export_asked(request, lambda: {"presets": _presets_file()})):
+        return file
     rows = own_recipe_rows(owner_of(request))
     return list_response(request, RECIPES, rows, "search/recipes.html", presets=presets)
+
+
+def _presets_file() -> Export:
+    """The presets with everything that is set in them."""
+    return Export(
+        "preset-recipes",
+        ("name", "for", *FIELD_LABELS),
+        lambda: (
+            (name, PRESET_NOTES[name], *(recipe.to_json()[field] for field in FIELD_LABELS))
+            for name, recipe in PRESETS.items()
+        ),
+    )
 
 
 @require_GET

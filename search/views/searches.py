@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +21,7 @@ from devices.runs.views import run_state
 from devices.runs.writing import finite
 from devices.tables.table import OperatorTable
 from search.candidates import Explored, thinned
+from search.forms.fields import flat_choices
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
 from search.models import Candidate, Predictor, PublishedSet, Search
@@ -28,19 +32,20 @@ from search.queries import (
     searches_of_group,
     stale_predictors,
 )
-from search.services.drawing import block_of, blocks
+from search.services.drawing import blocks
+from search.services.layers import LAYER_COLUMNS, layers_with_costs
 from search.services.models import start_model
+from search.services.probes import start_probe
+from search.services.search_time import scoring_pace
 from search.services.searches import keep_front_point, search_range, start_searches
-from search.views.candidate_rows import Asked, rows_context
+from search.services.training_time import forecasts_by_recipe
+from search.views.candidate_rows import Asked, rows_context, rows_file
 from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
 REPLAYED_POINTS = 200  # individuals of each of them, but for the newest
 SUMMARISED = ("best", "mean", "std", "feasible_share", "diversity")
 LIMIT_COLUMNS = ("name", "value", "low", "high", "maximum", "unit", "chance")
-LAYER_COLUMNS = (
-    "name", "kind", "shape", "multiply_adds", "parameters", "latency_us", "learned", "share",
-)  # fmt: skip
 DRAWN = 800  # candidates on the chart of a search; its table and its files have all
 
 
@@ -57,7 +62,17 @@ def search_new(request: HttpRequest) -> HttpResponse:
     form = SearchForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         return redirect(start_searches(owner=owner_of(request), **form.cleaned_data))
-    context = {"form": form, "start": start, "can_begin": can_search(owner_of(request))}
+    pace = scoring_pace(owner_of(request))
+    networks = _networks_scored(form)
+    context = {
+        "form": form,
+        "start": start,
+        "can_begin": can_search(owner_of(request)),
+        "networks": networks,
+        "pace": pace,
+        "span": pace and pace.span(networks),
+        "state": {"pace": pace and asdict(pace)},
+    }
     return render(request, "search/search_form.html", context, status=422 if form.errors else 200)
 
 
@@ -71,9 +86,24 @@ def latency_span(request: HttpRequest) -> JsonResponse:
         raise Http404("There is no such predictor or table.") from None
 
 
+def _networks_scored(form: SearchForm) -> int:
+    """By one search with what the form's fields hold, or where that is nothing with what they begin with."""
+    counts = []
+    for name in ("population", "generations"):
+        field = form.fields[name]
+        try:
+            counts.append(int(field.clean(form[name].value())))
+        except ValidationError:
+            counts.append(int(field.initial))
+    return counts[0] * counts[1]
+
+
 @require_GET
-def search_page(request: HttpRequest, search_id: UUID) -> HttpResponse:
-    return _search_page(request, _search(request, search_id), PublishedForm(owner=owner_of(request)))
+def search_page(request: HttpRequest, search_id: UUID) -> HttpResponseBase:
+    search = _search(request, search_id)
+    if file := export_asked(request, lambda: _tables_of_search(request, search)):
+        return file
+    return _search_page(request, search, PublishedForm(owner=owner_of(request)))
 
 
 @require_POST
@@ -109,7 +139,7 @@ def _search_page(
     view = _asked(request, search)
     drawn, every = thinned(view.every, DRAWN)
     count = view.rows.count() if view.is_filtered else every
-    context = rows_context(request, view, count, form="picks") | {
+    context = rows_context(request, view, count, search.get_absolute_url(), form="picks") | {
         "object": search,
         "search": search,
         "run": search.run,
@@ -141,8 +171,9 @@ def _search_page(
 @require_GET
 def search_page_rows(request: HttpRequest, search_id: UUID) -> HttpResponse:
     """The table of a search's page alone, for the same address."""
-    view = _asked(request, _search(request, search_id))
-    context = rows_context(request, view, view.rows.count(), form="picks")
+    search = _search(request, search_id)
+    view = _asked(request, search)
+    context = rows_context(request, view, view.rows.count(), search.get_absolute_url(), form="picks")
     return render(request, "search/candidate_rows.html", context)
 
 
@@ -192,6 +223,27 @@ def _in_group(search: Search) -> dict[str, Any]:
     return {"search": search, "best": next(iter(search.candidates.all()), None)}
 
 
+def _tables_of_search(request: HttpRequest, search: Search) -> dict[str, Export]:
+    """The tables of a search's page: candidates as they are filtered and sorted there, and its group."""
+    return {"candidates": rows_file(_asked(request, search)), "group": _group_file(search)}
+
+
+def _group_file(search: Search) -> Export:
+    """The searches begun with it: limits, and what is predicted of the best candidate of each."""
+    head = (
+        "search", "device", "latency_limit_ms", "further_limits", "status",
+        "predicted_accuracy", "predicted_latency_ms",
+    )  # fmt: skip
+
+    def row(one: Search) -> list[object]:
+        best = _in_group(one)["best"]
+        further = [str(limit) for limit in one.further_limits.all()]
+        facts = [one.name, one.device.name, one.latency_limit_ms, further, one.run.status]
+        return [*facts, best and best.accuracy, best and best.latency_ms]
+
+    return Export(f"searches-{search.group}", head, lambda: map(row, searches_of_group(search)))
+
+
 def front_state(search: Search) -> dict[str, Any] | None:
     """The front as the slider reads it: points, and the names of what their values are."""
     if not search.front:
@@ -228,6 +280,19 @@ def model_new(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     return redirect(start_model(owner=owner_of(request), network=candidate, **form.cleaned_data))
 
 
+@require_POST
+def model_estimate(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
+    """Begins to time a few training steps, where nothing is known of how long a training takes."""
+    candidate = _candidate(request, candidate_id)
+    form = ModelForm(request.POST, owner=owner_of(request))
+    if not form.is_valid():
+        return _candidate_page(request, candidate, form, status=422, start=beginning(request, "model", {}))
+    predictor = candidate.predictor
+    start_probe(owner_of(request), predictor.space.load(), predictor.dataset, form.cleaned_data["recipe"])
+    messages.info(request, "A few training steps are being timed; what a training takes follows from them.")
+    return redirect(f"{candidate.get_absolute_url()}#train-title")
+
+
 def drawn_state(candidate: Candidate) -> list[Any]:
     """A candidate as the search's chart draws it: id, rank, latency in ms, accuracy, ends of its interval."""
     shares = (candidate.accuracy, candidate.accuracy_low, candidate.accuracy_high)
@@ -240,7 +305,8 @@ def _candidate_page(
 ) -> HttpResponse:
     architecture = candidate.architecture
     table = _latencies(candidate)
-    layers = _layers_of(candidate, table)
+    layers = layers_with_costs(architecture.layers, table)
+    forecasts = forecasts_by_recipe(owner_of(request), candidate)
     context = {
         "object": candidate,
         "candidate": candidate,
@@ -248,6 +314,12 @@ def _candidate_page(
         "values": _values_of(candidate),
         "layers": layers,
         "train_form": form,
+        "forecasts": forecasts,
+        "recipe_forecasts": [
+            (name, label.partition(":")[0], forecasts.by_recipe[name])
+            for name, label in flat_choices(form, "recipe")
+            if name in forecasts.by_recipe
+        ],
         "start": start,
         "models": candidate.trained_models.select_related("run", "recipe"),
         "state": finite(
@@ -263,12 +335,13 @@ def _candidate_page(
 def _tables_of(candidate: Candidate) -> dict[str, Export]:
     """The tables of a candidate's page."""
     end = str(candidate.pk)
+    layers = layers_with_costs(candidate.architecture.layers, _latencies(candidate))
     return {
         "limits": of_records(f"limits-{end}", LIMIT_COLUMNS, candidate.limits),
         "values": Export(
             f"hyperparameters-{end}", ("hyperparameter", "value"), lambda: _values_of(candidate)
         ),
-        "layers": of_records(f"layers-{end}", LAYER_COLUMNS, _layers_of(candidate, _latencies(candidate))),
+        "layers": of_records(f"layers-{end}", LAYER_COLUMNS, layers),
     }
 
 
@@ -281,28 +354,6 @@ def _values_of(candidate: Candidate) -> list[tuple[str, int]]:
     """The hyperparameters by their labels."""
     labels = {gene.name: gene.label for gene in candidate.architecture.space.genes}
     return [(labels[name], value) for name, value in candidate.architecture.values.items()]
-
-
-def _layers_of(candidate: Candidate, table: OperatorTable | None) -> list[dict[str, Any]]:
-    """The layers with their costs, latencies in µs, and their shares of the sum of these."""
-    layers: list[dict[str, Any]] = [
-        {
-            "name": layer.name,
-            "block": block_of(layer.name),
-            "kind": layer.operator.kind,
-            "shape": f"{layer.operator.in_channels} → {layer.operator.out_channels} at "
-            f"{layer.operator.size} px, kernel {layer.operator.kernel}, stride {layer.operator.stride}",
-            "multiply_adds": layer.operator.multiply_adds,
-            "parameters": layer.operator.parameters,
-            "latency_us": table.cost_us(layer.operator) if table else None,
-            "learned": table is not None and table.is_learned(layer.operator),
-        }
-        for layer in candidate.architecture.layers
-    ]
-    total = sum(layer["latency_us"] or 0.0 for layer in layers)
-    for layer in layers:
-        layer["share"] = layer["latency_us"] / total if layer["latency_us"] is not None else None
-    return layers
 
 
 def _search(request: HttpRequest, search_id: UUID) -> Search:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -14,13 +15,17 @@ from django.views.decorators.http import require_GET, require_http_methods
 from devices.exports import Export, export, export_asked, of_records
 from devices.listing import list_response
 from devices.runs.ownership import owner_of
+from devices.runs.templatetags.runs import duration
 from devices.runs.views import run_state
 from devices.runs.writing import finite
 from search.forms.studies import StudyForm
 from search.lists import studies
-from search.models import Study, StudyEntry
+from search.models import Predictor, Study, StudyEntry
 from search.queries import can_search, study_rows
-from search.services.studies import start_study, summary
+from search.services.catalogue import known_recipes
+from search.services.datasets import dataset_of
+from search.services.studies import MOST_TRIALS, start_study, summary
+from search.services.study_time import study_forecast
 from search.views.settings import beginning
 
 TRAINING_COLUMNS = (
@@ -44,10 +49,59 @@ def study_list(request: HttpRequest) -> HttpResponseBase:
 def study_new(request: HttpRequest) -> HttpResponse:
     start = beginning(request, "study")
     form = StudyForm(start.data, initial=start.initial, owner=owner_of(request))
-    if request.method == "POST" and form.is_valid():
+    estimates = "estimate" in request.POST
+    if estimates:
+        request.changes_nothing = True  # type: ignore[attr-defined]  # read by the audit trail
+    elif request.method == "POST" and form.is_valid():
         return redirect(start_study(owner=owner_of(request), **form.cleaned_data))
-    context = {"form": form, "start": start, "can_begin": can_search(owner_of(request))}
-    return render(request, "search/study_form.html", context, status=422 if form.errors else 200)
+    context = {
+        "form": form,
+        "start": start,
+        "can_begin": can_search(owner_of(request)),
+        "estimate": _time_of(request, form) if form.is_bound else "",
+    }
+    status = 422 if form.errors and not estimates else 200
+    return render(request, "search/study_form.html", context, status=status)
+
+
+@require_GET
+def study_estimate(request: HttpRequest) -> JsonResponse:
+    """How long the study of a form would take, as a sentence."""
+    return JsonResponse({"said": _time_of(request, StudyForm(request.GET, owner=owner_of(request)))})
+
+
+def _time_of(request: HttpRequest, form: StudyForm) -> str:
+    """The trainings that a form asks for and what they take, as far as its fields can be read."""
+    form.is_valid()
+    chosen = form.cleaned_data
+    if not {"limits", "seeds"} <= chosen.keys():
+        return "Give limits and seeds to see how much there is to train."
+    count = 2 * len(chosen["limits"]) * chosen["seeds"]
+    told = (
+        f"At most {count} trainings to the end, after at most {MOST_TRIALS} short trials of scaled networks."
+    )
+    if not {"predictor", "recipe"} <= chosen.keys():
+        return f"{told} Choose a predictor and a recipe to see how long they take."
+    predictor: Predictor = chosen["predictor"]
+    try:
+        known = dataset_of(owner_of(request), predictor.dataset)
+    except ValueError as error:
+        return f"{told} {error}"
+    found = study_forecast(
+        owner_of(request),
+        predictor,
+        known_recipes(owner_of(request), known)[chosen["recipe"]],
+        known,
+        trainings=count,
+    )
+    if found is None:
+        return f"{told} How long one takes is not known: no network of this space was trained here yet."
+    one, workers = found.training, settings.TRAIN_WORKERS
+    span = f" ({duration(one.least)} to {duration(one.most)})" if one.least != one.most else ""
+    return (
+        f"{told} A training takes about {duration(one.seconds)}{span}; all of it, {workers} at a time, about "
+        f"{duration(found.seconds)}. {found.basis} Searches and measuring come on top."
+    )
 
 
 @require_GET
@@ -90,9 +144,25 @@ def _tables_of(study: Study) -> dict[str, Export]:
     """The tables of a study's page."""
     rows = ({name: getattr(row, name) for name in BASELINE_COLUMNS} for row in study.baselines.all())
     return {
+        "results": _results(study),
         "trainings": _trainings(study),
         "scaled": of_records(f"scaled-networks-{study.pk}", BASELINE_COLUMNS, rows),
     }
+
+
+def _results(study: Study) -> Export:
+    """What is compared at every limit; accuracies from 0 to 1, over the seeds."""
+
+    def rows() -> Iterator[list[object]]:
+        for row in (_row(entry, models) for entry, models in _entries(study)):
+            network, entry = row["network"], row["entry"]
+            known = (network.label, network.latency_ms) if network else (None, None)
+            accuracies = [model.test_accuracy for model in row["models"]]
+            found = (row["measured_ms"], row["mean"], row["deviation"], accuracies)
+            yield [entry.limit_ms, entry.method, *known, *found]
+
+    head = ("limit_ms", "method", "network", "predicted_ms", "measured_ms", "mean", "deviation", "each_seed")
+    return Export(f"at-every-limit-{study.pk}", head, rows)
 
 
 def _trainings(study: Study) -> Export:

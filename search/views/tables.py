@@ -7,14 +7,17 @@ from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from devices.agents import agent_program
+from devices.exports import Export, export_asked
 from devices.freshness import BULKY, freshness_of
-from devices.models import Device, LatencyTable
+from devices.models import Device, DeviceToken, LatencyTable
 from devices.runs.models import Run
 from devices.runs.ownership import owner_of
 from devices.views import NEW_TOKEN
@@ -28,10 +31,28 @@ MOST_VERSIONS = 10
 
 
 @require_GET
-def device_page(request: HttpRequest, device_id: UUID) -> HttpResponse:
+def device_page(request: HttpRequest, device_id: UUID) -> HttpResponseBase:
+    device = _device(request, device_id)
+    if file := export_asked(request, lambda: {"tokens": _tokens_file(device)}):
+        return file
     start = beginning(request, "table", {})
     form = TableForm(initial=start.initial, owner=owner_of(request))
-    return _device_page(request, _device(request, device_id), form, start=start)
+    return _device_page(request, device, form, start=start)
+
+
+def _tokens_of(device: Device) -> QuerySet[DeviceToken]:
+    return device.tokens.filter(revoked_at=None)
+
+
+def _tokens_file(device: Device) -> Export:
+    """What the page tells of the agents' tokens: of each its ending, never the token nor its digest."""
+
+    def row(token: DeviceToken) -> tuple[object, ...]:
+        machine = token.agent.get("machine") or {}
+        return token.ending, token.created_at, token.seen_at, machine.get("processor"), machine.get("engine")
+
+    head = ("ending", "created_at", "seen_at", "processor", "engine")
+    return Export(f"agent-tokens-{device.pk}", head, lambda: map(row, _tokens_of(device)))
 
 
 @require_POST
@@ -110,7 +131,7 @@ def _device_page(
         "tables": tables[:MOST_VERSIONS],
         "table_count": tables.count(),
         "active": tables.exclude(run__status__in=Run.FINAL).first(),
-        "tokens": device.tokens.filter(revoked_at=None),
+        "tokens": _tokens_of(device),
         "new_token": new_token,
         "command": _agent_command(request, new_token or "TOKEN"),
         "program_sha256": hashlib.sha256(agent_program()).hexdigest(),

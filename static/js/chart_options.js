@@ -1,6 +1,7 @@
 /** Turns what a page says about a chart into the options and data sets of Chart.js. */
 import { number, quantity } from "./format.js";
 import { colour, seriesStyle } from "./palette.js";
+import { logTicks } from "./series.js";
 
 /** @typedef {import("./series.js").Point} Point */
 /**
@@ -11,7 +12,8 @@ import { colour, seriesStyle } from "./palette.js";
  * @property {number} [min] @property {number} [max] where the axis ends, always
  * @property {number} [most] no value can be greater: the axis never goes beyond
  * @property {string[]} [categories]
- * @property {boolean} [whole] ticks only at whole numbers
+ * @property {boolean} [whole] counts steps: ticks only at whole numbers
+ * @property {string} [linear] why a logarithm of this quantity would mean nothing
  */
 /**
  * How a series is drawn: "points"; "line"; "lines" (one for each key); "steps"; "bars"; "band" (between `low` and `high`); "errors"
@@ -43,6 +45,16 @@ import { colour, seriesStyle } from "./palette.js";
 
 /** @param {Axis} axis */
 export const axisTitle = (axis) => (axis.unit ? `${axis.label} (${axis.unit})` : axis.label);
+
+/**
+ * Whether the axis offers a logarithmic scale: every axis of a quantity does, but not one that names things or counts
+ * steps, nor one that says why not.
+ * @param {Axis} axis
+ */
+export const canBeLogarithmic = (axis) => axis.type !== "category" && !axis.whole && !axis.linear;
+
+/** @param {Spec} spec @returns {("x" | "y")[]} */
+export const logarithmicAxes = (spec) => /** @type {const} */ (["x", "y"]).filter((name) => spec[name].type === "logarithmic");
 
 const TYPES = { points: "scatter", line: "line", lines: "line", steps: "line", bars: "bar", band: "line", errors: "scatterWithErrorBars" };
 
@@ -108,11 +120,12 @@ export function datasets(series, points) {
 /** @param {Axis} axis @param {{min?: number, max?: number} | null} bounds */
 function scale(axis, bounds) {
   const type = axis.type ?? "linear";
-  const fixed = type === "linear" ? bounds ?? {} : {};
+  const fixed = type === "category" ? {} : bounds ?? {};
   return {
     type,
     labels: axis.categories,
-    min: axis.min ?? fixed.min,
+    ...(type === "logarithmic" ? { afterBuildTicks: (it) => { it.ticks = logTicks(it.min, it.max).map((value) => ({ value })); } } : {}),
+    min: type === "logarithmic" ? fixed.min : axis.min ?? fixed.min,
     max: axis.max ?? (fixed.max === undefined ? undefined : Math.min(fixed.max, axis.most ?? Infinity)),
     title: { display: true, text: axisTitle(axis), color: colour("ink-2"), font: { size: 12, weight: 500 } },
     grid: { color: colour("grid"), drawTicks: false },

@@ -1,5 +1,5 @@
 /** The tools around a chart: zoom, scale, exports, the table and the legend. */
-import { axisTitle } from "./chart_options.js";
+import { axisTitle, canBeLogarithmic } from "./chart_options.js";
 import { number } from "./format.js";
 import { colour, seriesStyle } from "./palette.js";
 import { toCsv } from "./series.js";
@@ -10,6 +10,7 @@ import { toCsv } from "./series.js";
  * @property {HTMLElement} element
  * @property {import("./chart_options.js").Spec} spec
  * @property {any} chart of Chart.js
+ * @property {Record<string, {min: number, max: number} | null>} bounds
  * @property {Set<string>} hidden ids of hidden series
  * @property {string} findingText
  * @property {(id: string) => import("./series.js").Point[]} points
@@ -64,6 +65,14 @@ function exportCsv(figure) {
   save(new Blob([toCsv(head, rows)], { type: "text/csv" }), `${figure.spec.name}.csv`);
 }
 
+/** The same as a list of objects, one a point. @param {Figure} figure */
+function exportJson(figure) {
+  if (figure.spec.part) return location.assign(figure.spec.part.csv.replace("format=csv", "format=json"));
+  const { head, rows } = tableOf(figure);
+  const records = rows.map((row) => Object.fromEntries(head.map((name, at) => [name, row[at] ?? null])));
+  save(new Blob([JSON.stringify(records, null, 1)], { type: "application/json" }), `${figure.spec.name}.json`);
+}
+
 /** The picture carries its finding as a title, on the ground of the present theme. @param {Figure} figure */
 function exportPng(figure) {
   const source = figure.chart.canvas;
@@ -82,10 +91,24 @@ function exportPng(figure) {
   canvas.toBlob((blob) => blob && save(blob, `${figure.spec.name}.png`));
 }
 
-/** @param {Figure} figure @param {HTMLButtonElement} button */
-function toggleLog(figure, button) {
-  const log = figure.spec.y.type !== "logarithmic";
-  figure.spec.y.type = log ? "logarithmic" : "linear";
+/**
+ * Shows the switch of an axis that can be logarithmic.
+ * @param {Figure} figure
+ * @param {"x" | "y"} name
+ * @param {HTMLButtonElement} button
+ */
+function offerLog(figure, name, button) {
+  const axis = figure.spec[name];
+  button.hidden = !canBeLogarithmic(axis);
+  button.title = `Logarithmic scale: ${axis.label}`;
+  button.setAttribute("aria-label", `Log scale of ${axis.label}`);
+}
+
+/** @param {Figure} figure @param {"x" | "y"} name @param {HTMLButtonElement} button */
+function toggleLog(figure, name, button) {
+  const log = figure.spec[name].type !== "logarithmic";
+  figure.spec[name].type = log ? "logarithmic" : "linear";
+  figure.bounds[name] = null;
   button.setAttribute("aria-pressed", String(log));
   figure.chart.resetZoom("none");
   figure.draw();
@@ -101,12 +124,16 @@ export function wireTools(figure) {
       figure.chart.resetZoom("none");
       figure.draw();
     },
-    log: (button) => toggleLog(figure, button),
+    "log-x": (button) => toggleLog(figure, "x", button),
+    "log-y": (button) => toggleLog(figure, "y", button),
     csv: () => exportCsv(figure),
+    json: () => exportJson(figure),
     png: () => exportPng(figure),
   };
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (figure.element.querySelectorAll("[data-tool]"))) {
-    button.addEventListener("click", () => tools[button.dataset.tool ?? ""]?.(button));
+    const tool = button.dataset.tool ?? "";
+    if (tool.startsWith("log-")) offerLog(figure, tool === "log-x" ? "x" : "y", button);
+    button.addEventListener("click", () => tools[tool]?.(button));
   }
   const fold = figure.element.querySelector("details");
   fold?.addEventListener("toggle", () => fillTable(figure));

@@ -1,9 +1,9 @@
 /** The one chart of the application: a figure that grows live, follows the theme, and can be read as a table. */
-import { chartOptions, datasets } from "./chart_options.js";
+import { chartOptions, datasets, logarithmicAxes } from "./chart_options.js";
 import { drawLegend, fillTable, wireTools } from "./chart_tools.js";
 import { number } from "./format.js";
-import { highlight, linkPage, onHighlight } from "./highlight.js";
-import { steadyBounds, thinCloud, thinLine } from "./series.js";
+import { heldKey, highlight, linkPage, onHighlight } from "./highlight.js";
+import { aboveZero, steadyBounds, steadyLogBounds, thinCloud, thinLine } from "./series.js";
 
 /** @typedef {import("./chart_options.js").Spec} Spec */
 /** @typedef {import("./series.js").Point} Point */
@@ -98,22 +98,28 @@ export class Figure {
     this.drawnAt = performance.now();
     let drawn = 0;
     let all = 0;
+    const lost = { left: 0, cut: 0 };
     const sets = [];
+    const logarithmic = logarithmicAxes(this.spec);
     for (const series of this.spec.series) {
       if (this.hidden.has(series.id)) continue;
-      const points = this.points(series.id);
+      const { points, left, cut } = aboveZero(this.points(series.id), logarithmic);
       const cloud = ["points", "errors"].includes(series.draw);
       const thinned = ["bars", "lines"].includes(series.draw) ? points : cloud ? thinCloud(points, MOST_POINTS) : thinLine(points, MOST_ON_LINE);
       drawn += thinned.length;
-      all += this.totals.get(series.id) ?? points.length;
+      all += (this.totals.get(series.id) ?? points.length + left) - left;
+      lost.left += left;
+      lost.cut += cut;
       sets.push(...datasets(series, thinned));
     }
-    this.#tellThinning(drawn, all);
+    this.#tell(drawn, all, lost);
     this.#steady();
     this.chart.data.datasets = this.#reuse(sets);
     if (!this.chart.isZoomedOrPanned?.()) this.chart.options = this.#options();
     this.#indexKeys();
     this.chart.update(this.spec.moves ? undefined : "none");
+    const held = heldKey();
+    if (held !== null) this.mark([held]);
     fillTable(this);
   }
 
@@ -136,20 +142,27 @@ export class Figure {
     return same ? sets.map((set, i) => Object.assign(old[i], set)) : sets;
   }
 
-  /** @param {number} drawn @param {number} all */
-  #tellThinning(drawn, all) {
+  /**
+   * Says what of the data is not drawn, and stands in for a chart without data.
+   * @param {number} drawn @param {number} all that could be drawn
+   * @param {{left: number, cut: number}} lost to a logarithmic axis
+   */
+  #tell(drawn, all, { left, cut }) {
     const notice = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-notice]"));
     const { part } = this.spec;
+    const said = [];
+    if (part) said.push(`Thinned: ${number(part.given)} of ${number(part.all)} ${part.what} are drawn. ${this.spec.whole ?? "The CSV has all."}`);
+    else if (drawn < all) said.push(`Thinned: ${number(drawn)} of ${number(all)} points are drawn. ${this.spec.whole ?? "The CSV has all."}`);
+    if (left) said.push(`${number(left)} ${left > 1 ? "points" : "point"} at or below zero cannot be shown on a logarithmic axis.`);
+    if (cut) said.push(`${number(cut)} ${cut > 1 ? "intervals reach" : "interval reaches"} zero or below: ${cut > 1 ? "they end" : "it ends"} at the axis's edge.`);
     if (notice) {
-      notice.hidden = drawn >= all && !part;
-      notice.textContent = part
-        ? `Thinned: ${number(part.given)} of ${number(part.all)} ${part.what} are drawn. ${this.spec.whole ?? "The CSV has all."}`
-        : `Thinned: ${number(drawn)} of ${number(all)} points are drawn. ${this.spec.whole ?? "The CSV has all."}`;
+      notice.hidden = !said.length;
+      notice.textContent = said.join(" ");
     }
     const blank = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-blank]"));
     if (!blank) return;
-    blank.hidden = all > 0;
-    this.chart.canvas.hidden = all === 0;
+    blank.hidden = all + left > 0;
+    this.chart.canvas.hidden = all + left === 0;
     if (this.spec.blank) blank.textContent = this.spec.blank;
   }
 
@@ -158,6 +171,7 @@ export class Figure {
     const limits = this.spec.limits ?? [];
     for (const name of /** @type {const} */ (["x", "y"])) {
       if (this.spec[name].type === "category") continue;
+      const log = this.spec[name].type === "logarithmic";
       const values = limits.filter((limit) => limit.axis === name).map((limit) => limit.value);
       for (const series of this.spec.series) {
         if (this.hidden.has(series.id)) continue;
@@ -170,10 +184,13 @@ export class Figure {
       let low = Infinity;
       let high = -Infinity;
       for (const value of values) {
+        if (log && value <= 0) continue;
         if (value < low) low = value;
         if (value > high) high = value;
       }
-      if (low <= high) this.bounds[name] = steadyBounds(this.bounds[name], low, high);
+      // A bar grows from the edge of a logarithmic axis: the shortest is to be seen too.
+      if (log && this.spec.series.some((series) => series.draw === "bars")) low /= 2;
+      if (low <= high) this.bounds[name] = (log ? steadyLogBounds : steadyBounds)(this.bounds[name], low, high);
     }
   }
 
@@ -197,6 +214,9 @@ export class Figure {
     const key = this.#keyOf(active[0]);
     this.chart.canvas.style.cursor = key && this.spec.onPick ? "pointer" : "";
     highlight(key, this);
+    // After this event Chart.js takes away every mark but the pointer's.
+    const held = heldKey();
+    if (key === null && held !== null) queueMicrotask(() => this.mark([held]));
   }
 
   #listen() {

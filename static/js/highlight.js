@@ -4,6 +4,8 @@
 const listeners = new Set();
 /** @type {string | null} */
 let current = null;
+/** What is marked while nothing is pointed at. @type {string | null} */
+let held = null;
 
 /**
  * @param {string | null} key what is highlighted; null for nothing
@@ -12,8 +14,23 @@ let current = null;
 export function highlight(key, source) {
   if (key === current) return;
   current = key;
+  // What is held is news to whoever let go of another.
+  if (key === null && held !== null) tell(held, null);
+  else tell(key, source);
+}
+
+/** @param {string | null} key @param {unknown} source */
+function tell(key, source) {
   for (const listener of listeners) listener(key, source);
 }
+
+/** Keeps a key marked while nothing is pointed at. @param {string | null} key null for none */
+export function hold(key) {
+  held = key;
+  tell(current ?? held, null);
+}
+
+export const heldKey = () => held;
 
 /** @param {(key: string | null, source: unknown) => void} listener */
 export function onHighlight(listener) {
@@ -26,13 +43,13 @@ let linked = false;
 export function linkPage() {
   if (linked) return;
   linked = true;
-  /** @param {Event} event */
-  const publish = (event) => {
-    const element = /** @type {Element} */ (event.target).closest("[data-key]");
-    highlight(element ? element.getAttribute("data-key") : null, document);
-  };
-  document.addEventListener("pointerover", publish);
-  document.addEventListener("focusin", publish);
+  /** @param {Element | null} element */
+  const keyOf = (element) => element?.closest("[data-key]")?.getAttribute("data-key") ?? null;
+  // A page that scrolls to the focus moves under a pointer that rests: what has the focus stays marked.
+  document.addEventListener("pointerover", ({ target }) => {
+    highlight(keyOf(/** @type {Element} */ (target)) ?? keyOf(document.activeElement), document);
+  });
+  document.addEventListener("focusin", ({ target }) => highlight(keyOf(/** @type {Element} */ (target)), document));
   onHighlight((key) => {
     for (const old of document.querySelectorAll(".is-highlighted")) old.classList.remove("is-highlighted");
     if (key === null) return;

@@ -150,3 +150,70 @@ export function slowestWithin(points, limit) {
   }
   return low;
 }
+
+/** @param {number} value above 0 @param {1 | -1} way up or down @returns {number} the next 1, 2 or 5 of a power of ten */
+function nextStep(value, way) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const steps = [1, 2, 5, 10].map((step) => Number((step * power).toPrecision(12)));
+  return way > 0 ? Math.min(...steps.filter((step) => step >= value)) : Math.max(...steps.filter((step) => step <= value));
+}
+
+/**
+ * Bounds of a logarithmic axis, which stay where they are until the data outgrow them.
+ * @param {{min: number, max: number} | null} previous
+ * @param {number} low above 0
+ * @param {number} high
+ * @returns {{min: number, max: number}}
+ */
+export function steadyLogBounds(previous, low, high) {
+  if (previous && low >= previous.min && high <= previous.max) return previous;
+  const air = Math.max(1.005, (high / low) ** 0.05);
+  // Within a decade the steps of 1, 2 and 5 would leave most of the axis empty.
+  const wide = high / low > 10;
+  const [from, to] = wide ? [nextStep(low, -1), nextStep(high, 1)] : [low / air, high * air];
+  return { min: Math.min(previous?.min ?? Infinity, from), max: Math.max(previous?.max ?? 0, to) };
+}
+
+/**
+ * Where a logarithmic axis has its marks: at steps of 1, 2 and 5, of powers of ten where it is long, at even distances
+ * where it spans little.
+ * @param {number} min above 0
+ * @param {number} max
+ * @returns {number[]}
+ */
+export function logTicks(min, max) {
+  const decades = Math.log10(max / min);
+  /** @param {number} value */
+  const tidy = (value) => Number(value.toPrecision(12));
+  if (decades < 0.7) {
+    const step = nextStep((max - min) / 6, 1);
+    const first = Math.ceil(min / step);
+    return Array.from({ length: Math.max(0, Math.floor(max / step) - first + 1) }, (_, at) => tidy((first + at) * step));
+  }
+  const from = Math.floor(Math.log10(min));
+  const powers = Array.from({ length: Math.ceil(Math.log10(max)) - from + 1 }, (_, at) => from + at);
+  const steps = decades > 4 ? [1] : [1, 2, 5];
+  return powers.flatMap((power) => steps.map((step) => tidy(step * 10 ** power))).filter((value) => value >= min && value <= max);
+}
+
+/**
+ * What logarithmic axes can show of some points: those above zero. An interval that reaches zero or below ends at 0, which
+ * such an axis draws at its edge.
+ * @param {Point[]} points
+ * @param {("x" | "y")[]} axes the logarithmic ones
+ * @returns {{points: Point[], left: number, cut: number}} how many were left out, and how many intervals were cut
+ */
+export function aboveZero(points, axes) {
+  if (!axes.length) return { points, left: 0, cut: 0 };
+  const isShown = (/** @type {Point} */ point) => axes.every((axis) => {
+    const value = axis === "y" ? point.y ?? point.high : point.x;
+    return typeof value !== "number" || value > 0;
+  });
+  const kept = points.filter(isShown);
+  const isCut = (/** @type {Point} */ point) => axes.includes("y") && point.low !== undefined && point.low <= 0;
+  return {
+    points: kept.map((point) => (isCut(point) ? { ...point, low: 0 } : point)),
+    left: points.length - kept.length,
+    cut: kept.filter(isCut).length,
+  };
+}

@@ -21,6 +21,17 @@ UNITLESS = {
     "Rank correlation", "Training loss", "Loss", "Learning rate", "Pixel value", "Distinct genes, 1 is most",
 }  # fmt: skip
 
+STEPS = "counts steps, one after the other"
+NAMES = "names things, and has no values"
+LINEAR = {
+    "Sample": STEPS, "Samples": STEPS, "Epoch": STEPS, "Generation": STEPS,
+    "Layer": NAMES, "Class": NAMES, "Hyperparameter": NAMES,
+    "Pixel value": "goes from 0, black, in even steps",
+    "Probability of the interval (%)": "begins at 0, and is compared with a straight line",
+    "Held-out samples inside (%)": "begins at 0, and is compared with a straight line",
+}  # fmt: skip
+"""Axes without a switch to a logarithmic scale, each with the reason."""
+
 
 @pytest.fixture
 def opened(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterator[Open]:  # noqa: F811
@@ -120,44 +131,89 @@ def test_a_live_page_tells_progress_connection_and_the_end(opened: Open) -> None
 
 
 CHARTS = """() => [...document.querySelectorAll("figure.chart")].flatMap((figure) => {
-  const chart = Chart.getChart(figure.querySelector("canvas"));
-  if (figure.querySelector("canvas").hidden) return [];
-  const named = document.getElementById(figure.querySelector("canvas").getAttribute("aria-labelledby"));
+  const canvas = figure.querySelector("canvas");
+  const chart = Chart.getChart(canvas);
+  const named = document.getElementById(canvas.getAttribute("aria-labelledby"));
   figure.querySelector("details").open = true;
+  const axes = ["x", "y"].map((name) => {
+    const button = figure.querySelector(`[data-tool="log-${name}"]`);
+    if (!button.hidden) button.click();
+    const { min, max, type } = chart.scales[name];
+    return { title: chart.options.scales[name].title.text, offered: !button.hidden, min, max, type };
+  });
+  const lost = figure.querySelector("[data-notice]").textContent;
+  const found = axes.map(({ title }, at) => {
+    const values = chart.data.datasets.flatMap((set) => set.data.map((point) => point[["x", "y"][at]]));
+    return values.filter((value) => typeof value === "number" && value <= 0).length;
+  });
   return [{
     id: figure.id,
+    blank: canvas.hidden,
     finding: named.textContent.trim(),
-    axes: ["x", "y"].map((name) => chart.options.scales[name].title.text),
+    axes: axes.map((axis, at) => ({ ...axis, below: found[at] })),
+    lost,
     points: chart.data.datasets.reduce((sum, set) => sum + set.data.length, 0),
   }];
 })"""
 
 
-def test_every_chart_states_its_finding_names_its_units_and_is_a_table_too(
+def with_charts(page: Page, furnished: FurnishedSite) -> Iterator[str]:
+    """Names of the furnished pages that have charts, each opened and drawn."""
+    for name, address in furnished.addresses.items():
+        if '<figure class="chart"' not in page.request.get(address).text():
+            continue
+        page.goto(address)
+        page.wait_for_function(
+            "[...document.querySelectorAll('figure.chart canvas')].every((one) => Chart.getChart(one))"
+        )
+        yield name
+
+
+def test_every_chart_states_its_finding_names_its_units_has_a_log_switch_and_is_a_table_too(
     opened: Open, furnished: FurnishedSite
 ) -> None:
-    names = (
-        "search-thrifty",
-        "predictor",
-        "candidate",
-        "model",
-        "table",
-        "study",
-        "dataset",
-        "recipe",
-        "cost",
-    )
-    page = opened(names[0])
-    for name in names:
-        page.goto(furnished.addresses[name])
-        page.wait_for_function("Boolean(Chart.getChart(document.querySelector('figure.chart canvas')))")
-        charts = page.evaluate(CHARTS)
-        assert charts, name
-        for chart in charts:
-            assert chart["finding"], chart
-            assert chart["points"] > 0, chart
-            assert all(axis in UNITLESS or axis.endswith(")") for axis in chart["axes"]), chart
-            expect(page.locator(f"#{chart['id']} tbody tr").first).to_be_attached()
+    page = opened("overview")
+    seen: dict[str, set[str]] = {}
+    for name in with_charts(page, furnished):
+        for chart in page.evaluate(CHARTS):
+            said = (name, chart)
+            seen.setdefault(chart["id"], set()).add(name)
+            assert chart["finding"], said
+            for axis in chart["axes"]:
+                title = axis["title"]
+                assert title in UNITLESS or title.endswith(")"), said
+                assert axis["offered"] != (title in LINEAR), said
+                if axis["offered"] and not chart["blank"]:
+                    assert axis["type"] == "logarithmic", said
+                    assert 0 < axis["min"] < axis["max"], said
+                    # What such an axis cannot show is left out and told.
+                    assert axis["below"] == 0, said
+            if not chart["blank"]:
+                assert chart["points"] > 0 or "cannot be shown" in chart["lost"], said
+                expect(page.locator(f"#{chart['id']} tbody tr").first).to_be_attached()
+    names = set().union(*seen.values())
+    assert {"search-thrifty", "predictor", "candidate", "compare", "model", "table", "table-compare"} <= names
+    assert {"study", "dataset", "recipe", "cost", "explore"} <= names
+
+
+def test_a_logarithmic_axis_tells_what_it_cannot_show_and_gives_it_back(opened: Open) -> None:
+    page = opened("predictor")
+    rank = chart_of("rank")
+    page.wait_for_function(f"{rank}?.data.datasets.length")
+    points = f"{rank}.data.datasets.reduce((sum, set) => sum + set.data.length, 0)"
+    every = page.evaluate(points)
+    page.evaluate(f"() => {{ {rank}.data.datasets[0].data[0].y = -0.25; }}")  # the figure's own point
+    tools = page.locator("#chart-rank .chart-tools")
+    notice = page.locator("#chart-rank [data-notice]")
+    switch = tools.get_by_role("button", name="Log scale of Rank correlation")
+    expect(tools.get_by_role("button", name="Log scale")).to_have_count(1)
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    expect(notice).to_contain_text("at or below zero cannot be shown on a logarithmic axis")
+    assert page.evaluate(points) < every
+    switch.click()
+    expect(notice).to_be_hidden()
+    assert page.evaluate(points) == every
 
 
 # Stands for the clipboard, which a headless browser does not have.
@@ -274,7 +330,7 @@ def test_a_predictors_charts_have_every_sample_the_best_so_far_and_a_log_scale(
     assert found[0] == 14
     assert found[1] == sorted(found[1])
     curves = page.locator("#chart-curves")
-    log = curves.get_by_role("button", name="Log")
+    log = curves.get_by_role("button", name="Log scale of Training loss")
     log.click()
     expect(log).to_have_attribute("aria-pressed", "true")
     assert page.evaluate(f"{chart_of('curves')}.scales.y.type") == "logarithmic"
@@ -307,6 +363,75 @@ def test_a_layers_bar_and_its_row_are_one_and_the_hyperparameters_are_copied(ope
     page.get_by_role("button", name="Copy").first.click()
     expect(page.locator("#toasts")).to_contain_text("Copied.")
     assert "input resolution" in page.evaluate("window.copied").lower()
+
+
+def test_a_comparisons_layers_are_one_in_chart_table_and_drawings_and_the_chosen_one_is_a_link(
+    opened: Open,
+) -> None:
+    page = opened("compare")
+    row = page.locator("tr[data-key='stem']")
+    boxes = page.locator(".drawings rect.is-highlighted")
+
+    # From the table to the chart and the drawings, by pointer and by focus.
+    row.hover()
+    page.wait_for_function(is_marked("layers", "stem"))
+    expect(boxes).to_have_count(3)
+    page.mouse.move(2, 2)
+    page.locator("tr[data-key='head'] th a").focus()
+    page.wait_for_function(is_marked("layers", "head"))
+    expect(row).not_to_have_class("is-highlighted")
+
+    # A press of a key chooses the row; it stays marked when everything else is left.
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#layer-head")
+    page.locator("h1").hover()
+    page.wait_for_function(is_marked("layers", "head"))
+    expect(page.locator("tr[data-key='head']")).to_have_class("is-highlighted")
+
+    # From the chart to the table: pointed at, then chosen.
+    page.locator("#chart-layers").scroll_into_view_if_needed()
+    bar = f"{chart_of('layers')}.getDatasetMeta(0).data[0]"
+    at = page.evaluate(f"({{ x: {bar}.x, y: ({bar}.y + {bar}.base) / 2 }})")
+    canvas = page.locator("#chart-layers canvas")
+    canvas.hover(position=at)
+    expect(row).to_have_class("is-highlighted")
+    canvas.click(position=at)
+    page.wait_for_url("**#layer-stem")
+    page.locator("h1").hover()
+    page.wait_for_function(is_marked("layers", "stem"))
+    expect(row).to_have_class("is-highlighted")
+    page.reload()
+    page.wait_for_function(is_marked("layers", "stem"))
+
+
+def test_what_a_training_and_a_search_will_take_follows_the_choices(opened: Open) -> None:
+    page = opened("candidate")
+    told = page.locator("[data-forecasts] li:visible")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Training with seconds-final: about ")
+    page.get_by_label("Recipe").select_option("minutes-final")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Training with minutes-final: about ")
+
+    page.goto("/searches/new/")
+    scored = page.locator("[data-scored]")
+    expect(scored).to_have_text("The search scores 9,600 networks")
+    before = page.locator("[data-about]").inner_text()
+    page.get_by_label("Generations").fill("2000")
+    expect(scored).to_have_text("The search scores 192,000 networks")
+    expect(page.locator("[data-about]")).not_to_have_text(before)
+    page.locator("summary", has_text="More limits").click()
+    page.get_by_label("With several devices").select_option("both")
+    page.get_by_label("Limit on").first.select_option(index=1)
+    expect(scored).to_have_text("3 searches score 576,000 networks")
+
+    page.goto("/studies/new/")
+    page.get_by_label("Predictor").select_option(label="Digits")
+    page.get_by_label("Latency limits").fill("0.08 0.09")
+    page.get_by_label("Trainings of every network").or_(page.get_by_label("Seeds")).first.press("Tab")
+    expect(page.locator("[data-time]")).to_contain_text("At most 12 trainings to the end")
+    expect(page.locator("[data-time]")).to_contain_text("A training takes about ")
+    expect(page.locator("[data-time-button]")).to_be_hidden()
 
 
 def test_keys_lead_through_a_list_and_its_heads_hide_no_focus(opened: Open) -> None:

@@ -25,7 +25,8 @@ TEMPLATES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "templa
 NO_PAGES = {
     "sign-in", "sign-out", "help", "help-chapter", "help-terms", "run", "run-action", "run-log", "quickstart",
     "table-export", "token-new", "token-revoke", "agent-program", "table-complete", "dataset-inspect",
-    "dataset-remove", "dataset-samples", "uploads", "upload", "upload-drop", "predictor-estimate",
+    "dataset-remove", "dataset-samples", "uploads", "upload", "upload-drop",
+    "predictor-estimate", "model-estimate", "study-estimate",
     "predictor-csv", "predictor-refit", "front-keep", "search-csv", "study-csv",
     "model-file", "model-card", "model-timing", "model-licence",
     "notices-secret", "notices-test", "run-notify", "settings-file",

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from chamnet_web.accounts.models import Team, User
 from search.models import Search, TrainedModel
+from search.services.layers import side_by_side
 from search.services.models import start_model
 from search.services.searches import FurtherLimit
 from tests.search.world import crowd, energy_of, predictor_of, roomy_space, search_of, table_of
@@ -254,6 +255,43 @@ def test_a_comparison_is_data_too(signed_in: Client, pair: list[str]) -> None:
     assert len(lines) == 1 + len(found["rows"])
     assert ",'=1+1 #" in lines[0], "no spreadsheet runs a name"
     assert signed_in.get("/compare/comparison.xml", {"candidate": pair}).status_code == 404
+
+
+def test_a_comparison_has_a_table_of_every_layer_of_its_networks_and_its_files(
+    signed_in: Client, search: Search, pair: list[str]
+) -> None:
+    page = signed_in.get("/compare/", {"candidate": pair})
+    networks = [search.candidates.get(pk=key).architecture.layers for key in pair]
+    names = {layer.name for layers in networks for layer in layers}
+    rows = page.context["layer_rows"]
+    assert {row.name for row in rows} == names
+    assert len(rows) == len(names)
+    shown = page.content.decode()
+    for row in rows:
+        assert f'id="layer-{row.name}" data-key="{row.name}"' in shown
+    for place, layers in enumerate(networks):  # each in its network's own order, with its own latency
+        held = [row for row in rows if row.cells[place] is not None]
+        assert [row.name for row in held] == [layer.name for layer in layers]
+        assert sum(row.cells[place]["share"] for row in held) == pytest.approx(1.0)
+    assert "table=layers&amp;format=csv" in shown
+    asked = {"candidate": pair, "table": "layers"}
+    records = json.loads(signed_in.get("/compare/", asked | {"format": "json"}).getvalue())
+    lines = signed_in.get("/compare/", asked | {"format": "csv"}).getvalue().decode().splitlines()
+    assert len(records) == len(list(csv.DictReader(lines))) == len(rows)
+    first = search.candidates.get(pk=pair[0])
+    assert records[0][f"latency_us 1: {first}"] == rows[0].cells[0]["latency_us"]
+    assert signed_in.get("/compare/", asked | {"table": "x", "format": "csv"}).status_code == 404
+
+
+def test_layers_of_networks_of_unlike_depth_stand_in_an_order_that_all_follow() -> None:
+    def network(*names: str) -> list[dict[str, str]]:
+        return [{"name": name} for name in names]
+
+    rows = side_by_side(
+        [network("stem", "stage2.block1.add", "head"), network("stem", "stage1.block1.add", "head")]
+    )
+    assert [row.name for row in rows] == ["stem", "stage1.block1.add", "stage2.block1.add", "head"]
+    assert [row.cells[0] is None for row in rows] == [False, True, False, False]
 
 
 def test_one_candidate_or_eleven_get_a_sentence(signed_in: Client, search: Search, pair: list[str]) -> None:

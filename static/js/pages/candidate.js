@@ -1,9 +1,10 @@
 /** A candidate: where its latency goes, layer by layer, linked with the table of layers. */
 import { figure } from "../charts.js";
 import { percent } from "../format.js";
-import { onHighlight } from "../highlight.js";
+import { chooseLayer, linkLayers } from "../layer_links.js";
 import { drawNetwork } from "../network_drawing.js";
 import { pageState } from "../state.js";
+import { followTrainingTime } from "../training_time.js";
 
 const state = pageState();
 const layers = (state?.layers ?? []).filter((layer) => layer.latency_us !== null);
@@ -12,6 +13,7 @@ const chart = figure("layers", {
   x: { label: "Layer", type: "category", categories: layers.map((layer) => layer.name) },
   y: { label: "Predicted latency", unit: "µs" },
   series: [{ id: "latency", label: "Predicted latency", draw: "bars", slot: 4 }],
+  onPick: chooseLayer,
   blank: "The latency table does not hold this network's operators.",
 });
 
@@ -27,17 +29,8 @@ const [kind, most] = [...byKind].sort((a, b) => b[1] - a[1])[0] ?? [];
 if (kind) chart?.finding(`Operators of the kind “${kind}” take ${percent(most / total, 0)} of the time`);
 chart?.draw();
 
-/** Marks what belongs to a block: its bars, its rows, its box. @param {string | null} name */
-function markBlock(name) {
-  chart?.mark(layers.filter((layer) => layer.block === name).map((layer) => layer.name));
-  for (const old of document.querySelectorAll("[data-block].is-highlighted")) old.classList.remove("is-highlighted");
-  if (name === null) return;
-  for (const element of document.querySelectorAll(`[data-block="${CSS.escape(name)}"]`)) element.classList.add("is-highlighted");
-}
-
+const markBlock = linkLayers(layers, chart);
+const training = /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-training-form]"));
+if (training) followTrainingTime(training);
 const frame = /** @type {HTMLElement | null} */ (document.querySelector("[data-drawing-frame]"));
 if (frame) drawNetwork(frame, state?.blocks ?? [], markBlock);
-onHighlight((key) => {
-  const block = layers.find((layer) => layer.name === key)?.block;
-  for (const rect of document.querySelectorAll("rect[data-block]")) rect.classList.toggle("is-highlighted", rect.getAttribute("data-block") === block);
-});

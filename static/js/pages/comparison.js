@@ -1,33 +1,14 @@
-/** Candidates side by side: their drawings on one scale, and two of them layer by layer. */
+/** Candidates side by side: their drawings on one scale, and two of them layer by layer, linked with the table of layers. */
 import { figure } from "../charts.js";
 import { percent, quantity } from "../format.js";
+import { linkPage } from "../highlight.js";
+import { chooseLayer, linkLayers } from "../layer_links.js";
 import { drawNetwork } from "../network_drawing.js";
 import { pageState } from "../state.js";
 
 /** @typedef {{name: string, device: string, blocks: import("../network_drawing.js").Block[], layers: [string, number][]}} Network */
 
-const networks = /** @type {Network[]} */ (pageState().networks);
-const scale = networks.flatMap((network) => network.blocks);
-networks.forEach((network, at) => {
-  const frame = /** @type {HTMLElement | null} */ (document.querySelector(`[data-network="${at}"] [data-drawing-frame]`));
-  if (frame) drawNetwork(frame, network.blocks, () => {}, scale);
-});
-
-/** Names of both, in an order that both follow where they can. @param {string[]} left @param {string[]} right */
-function merged(left, right) {
-  const names = [...left];
-  let at = 0;
-  for (const name of right) {
-    const known = names.indexOf(name);
-    if (known >= 0) at = known + 1;
-    else {
-      names.splice(at, 0, name);
-      at += 1;
-    }
-  }
-  return names;
-}
-
+const { networks, layers } = /** @type {{networks: Network[], layers: import("../layer_links.js").Layer[]}} */ (pageState());
 const sides = ["left", "right"].map((side) => /** @type {HTMLSelectElement | null} */ (document.querySelector(`[data-side="${side}"]`)));
 const measured = networks.flatMap((network, at) => (network.layers.length ? [at] : []));
 const spec = {
@@ -38,6 +19,7 @@ const spec = {
     { id: "left", label: "", draw: /** @type {const} */ ("bars"), slot: 1 },
     { id: "right", label: "", draw: /** @type {const} */ ("bars"), slot: 2 },
   ],
+  onPick: chooseLayer,
 };
 
 function chosen() {
@@ -62,7 +44,8 @@ function fillSelects() {
 /** @param {import("../charts.js").Figure | null} chart */
 function draw(chart) {
   const pair = chosen();
-  spec.x.categories = merged(...pair.map((network) => network.layers.map(([name]) => name)));
+  const held = new Set(pair.flatMap((network) => network.layers.map(([name]) => name)));
+  spec.x.categories = layers.flatMap(({ name }) => (held.has(name) ? [name] : []));
   pair.forEach((network, at) => chart?.set(spec.series[at].id, network.layers.map(([x, y]) => ({ x, y, key: x }))));
   const [left, right] = pair.map((network) => network.layers.reduce((sum, [, us]) => sum + us, 0));
   const [fewer, more] = left <= right ? pair : [pair[1], pair[0]];
@@ -72,7 +55,9 @@ function draw(chart) {
   chart?.draw();
 }
 
-if (measured.length >= 2) {
+/** @returns {import("../charts.js").Figure | null} of two networks; null where fewer have latencies */
+function layerChart() {
+  if (measured.length < 2) return null;
   fillSelects();
   nameSides();
   const chart = figure("layers", spec);
@@ -80,9 +65,18 @@ if (measured.length >= 2) {
   sides.forEach((select, side) => select?.addEventListener("change", () => {
     const asked = new URLSearchParams(location.search);
     asked.set(["left", "right"][side], select.value);
-    history.replaceState(null, "", `?${asked}`);
+    history.replaceState(null, "", `?${asked}${location.hash}`);
     nameSides();
     chart?.relabel();
     draw(chart);
   }));
+  return chart;
 }
+
+const markBlock = linkLayers(layers, layerChart());
+const scale = networks.flatMap((network) => network.blocks);
+networks.forEach((network, at) => {
+  const frame = /** @type {HTMLElement | null} */ (document.querySelector(`[data-network="${at}"] [data-drawing-frame]`));
+  if (frame) drawNetwork(frame, network.blocks, markBlock, scale);
+});
+linkPage();

@@ -25,6 +25,8 @@ const CHOSEN = [
   { id: "given", label: "Given, measured", slot: 3 },
 ];
 
+const HONEST = "the distance from the straight line is what the chart shows, and it begins at 0";
+
 /** What a chart says when the page was given a part of the data. @param {string} what @param {number} given @param {number} all @param {string} table */
 const part = (what, given, all, table) => (given < all ? { what, given, all, csv: `?table=${table}&format=csv` } : undefined);
 const qualityPart = part("measurements", state.quality.length, state.quality_count, "course");
@@ -139,8 +141,8 @@ function drawScatter(points) {
 function drawReliability(points) {
   const chart = figure("reliability", {
     name: "reliability",
-    x: { label: "Probability of the interval", unit: "%", min: 0, max: 100 },
-    y: { label: "Held-out samples inside", unit: "%", min: 0, max: 100 },
+    x: { label: "Probability of the interval", unit: "%", min: 0, max: 100, linear: HONEST },
+    y: { label: "Held-out samples inside", unit: "%", min: 0, max: 100, linear: HONEST },
     series: [
       { id: "ideal", label: "Honest", draw: "line", slot: 8, faint: true },
       { id: "held", label: "Cross-validated", draw: "line", slot: 4, radius: 4 },

@@ -6,7 +6,7 @@ import { pageState } from "../state.js";
 const state = pageState();
 const chart = figure("rates", {
   name: "learning-rate",
-  x: { label: "Epoch" },
+  x: { label: "Epoch", linear: "it begins at 0 and counts steps and parts of them" },
   y: { label: "Learning rate" },
   series: [{ id: "rate", label: "Learning rate", draw: "line", slot: 2 }],
 });
