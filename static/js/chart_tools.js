@@ -101,7 +101,7 @@ function offerLog(figure, name, button) {
   const axis = figure.spec[name];
   button.hidden = !canBeLogarithmic(axis);
   button.title = `Logarithmic scale: ${axis.label}`;
-  button.setAttribute("aria-label", `Log scale of ${axis.label}`);
+  button.setAttribute("aria-label", `${button.textContent}: logarithmic scale of ${axis.label}`);
 }
 
 /** @param {Figure} figure @param {"x" | "y"} name @param {HTMLButtonElement} button */

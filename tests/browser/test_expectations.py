@@ -205,8 +205,8 @@ def test_a_logarithmic_axis_tells_what_it_cannot_show_and_gives_it_back(opened: 
     page.evaluate(f"() => {{ {rank}.data.datasets[0].data[0].y = -0.25; }}")  # the figure's own point
     tools = page.locator("#chart-rank .chart-tools")
     notice = page.locator("#chart-rank [data-notice]")
-    switch = tools.get_by_role("button", name="Log scale of Rank correlation")
-    expect(tools.get_by_role("button", name="Log scale")).to_have_count(1)
+    switch = tools.get_by_role("button", name="logarithmic scale of Rank correlation")
+    expect(tools.get_by_role("button", name="logarithmic scale")).to_have_count(1)
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "true")
     expect(notice).to_contain_text("at or below zero cannot be shown on a logarithmic axis")
@@ -330,7 +330,7 @@ def test_a_predictors_charts_have_every_sample_the_best_so_far_and_a_log_scale(
     assert found[0] == 14
     assert found[1] == sorted(found[1])
     curves = page.locator("#chart-curves")
-    log = curves.get_by_role("button", name="Log scale of Training loss")
+    log = curves.get_by_role("button", name="logarithmic scale of Training loss")
     log.click()
     expect(log).to_have_attribute("aria-pressed", "true")
     assert page.evaluate(f"{chart_of('curves')}.scales.y.type") == "logarithmic"
