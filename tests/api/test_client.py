@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,51 @@ def test_a_request_that_came_too_soon_waits_and_makes_one_thing(
     assert Device.objects.count() == 3
     assert waits
     assert max(waits) > 0.5  # what the server asked for
+
+
+@contextmanager
+def answering(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterator[tuple[str, list[Any]]]:
+    """The address of a server that answers so to a path: status, headers, content; and what it was asked."""
+    asked: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            asked.append((self.command, self.path, self.headers.get("Authorization")))
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            status, headers, content = answer(self.path)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(content))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_its_address_is_said(status: int) -> None:
+    with (
+        answering(lambda path: (200, {}, b"{}")) as (there, asked_there),
+        answering(lambda path: (status, {"Location": f"{there}{path}"}, b"")) as (here, asked_here),
+    ):
+        chamnet = Client(here, "secret", pause=lambda seconds: None)
+        for ask in (lambda: chamnet.register("D", "gpu"), lambda: chamnet.get("/devices/1", limit=1)):
+            with pytest.raises(ApiError, match=f"sends on to {there}: give that address") as refused:
+                ask()
+            assert refused.value.status == status
+    assert [method for method, _, _ in asked_here] == ["POST", "GET"]
+    assert asked_there == []
 
 
 def test_a_run_is_followed_over_lost_connections(
