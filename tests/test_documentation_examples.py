@@ -126,5 +126,8 @@ def test_the_command_logs_in_and_says_what_is_wrong_in_a_sentence(
     assert refused.stderr.splitlines()[0].startswith("Your team already has a device called")
     assert "Traceback" not in refused.stderr
     assert run("chamnet list nonsense", site, tmp_path).returncode == 2
-    away = run("chamnet watch 1", site | {"CHAMNET_URL": f"http://127.0.0.1:{free_port()}"}, tmp_path)
+    elsewhere = {"CHAMNET_URL": f"http://127.0.0.1:{free_port()}"}
+    half = run("chamnet list devices", site | elsewhere, tmp_path)
+    assert (half.returncode, half.stderr[:49]) == (4, "CHAMNET_URL is set and CHAMNET_TOKEN is not: set ")
+    away = run("chamnet watch 1", site | elsewhere | {"CHAMNET_TOKEN": "x"}, tmp_path)
     assert (away.returncode, "does not answer" in away.stderr) == (3, True)
