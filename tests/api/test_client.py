@@ -21,6 +21,7 @@ from django.db import connections
 
 from chamnet_web.accounts.models import Team, User
 from chamnet_web.client import ApiError, Client, RunEndedError, UnreachableError
+from chamnet_web.client.login import Login, NotLoggedInError, recall, remember
 from devices.api import events
 from devices.models import Device
 from devices.runs.models import Run
@@ -160,6 +161,66 @@ def test_a_redirect_is_not_followed_and_its_address_is_said(status: int) -> None
             assert refused.value.status == status
     assert [method for method, _, _ in asked_here] == ["POST", "GET"]
     assert asked_there == []
+
+
+def test_a_stream_that_ends_at_once_is_asked_for_less_and_less_and_then_given_up() -> None:
+    def answer(path: str) -> tuple[int, dict[str, str], bytes]:
+        return (
+            (200, {}, b"retry: 2000\n\ndata: {") if "/events" in path else (200, {}, b'{"status": "running"}')
+        )
+
+    waits: list[float] = []
+    with answering(answer) as (address, asked):
+        with pytest.raises(UnreachableError, match="streams end at once"):
+            list(Client(address, "x", pause=waits.append).events("1"))
+        assert len([path for _, path, _ in asked if "/events" in path]) == 11
+    assert waits == [2.0, 4.0, 8.0, 16.0, *[30.0] * 6]
+
+
+@pytest.mark.parametrize("variable", ["CHAMNET_URL", "CHAMNET_TOKEN"], ids=["address alone", "token alone"])
+def test_the_token_of_one_server_is_not_taken_for_another(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("CHAMNET_URL", "CHAMNET_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    stored = Login("https://one.example", "token of one")
+    remember(stored)
+    assert recall() == stored
+    monkeypatch.setenv(variable, "https://two.example")
+    with pytest.raises(NotLoggedInError, match=f"{variable} is set and .* is not: set both"):
+        recall()
+
+
+def test_what_happens_within_a_run_is_not_taken_for_its_own_state(chamnet: Client, owner: Team) -> None:
+    run = begun(owner)
+    followed = threading.Event()
+
+    def work() -> None:
+        followed.wait(20)
+        with writing(run.pk) as writer:
+            writer.start()
+            writer.event("sample.finished", {"status": "failed", "total": 99, "message": "within"})
+            writer.progress(done=2)
+        finish(run)
+        connections.close_all()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    shown: list[tuple[Any, ...]] = []
+
+    def show(run: dict[str, Any]) -> None:
+        shown.append(tuple(run[name] for name in ("status", "total", "done")))
+        followed.set()
+
+    chamnet.wait(str(run.pk), show)
+    worker.join(20)
+    assert ("running", 3, 2) in shown
+    assert {(status, total) for status, total, _ in shown} == {
+        ("queued", 3),
+        ("running", 3),
+        ("succeeded", 3),
+    }
 
 
 def test_a_run_is_followed_over_lost_connections(
