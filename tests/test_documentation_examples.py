@@ -17,6 +17,7 @@ from django.core.cache import caches
 
 from chamnet_web.accounts.models import Team, User
 from devices.api import events
+from devices.runs import following
 from search.forms import predictors as forms
 from search.models import Candidate, ModelFile
 from search.services import catalogue
@@ -39,6 +40,7 @@ def site(
         monkeypatch.setattr(module, "space_for", tiny_space)
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.1)
     table = table_of(owner)
     caches["rates"].clear()
     with served() as address, working():

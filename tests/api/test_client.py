@@ -24,6 +24,7 @@ from chamnet_web.client import ApiError, Client, RunEndedError, UnreachableError
 from chamnet_web.client.login import Login, NotLoggedInError, recall, remember
 from devices.api import events
 from devices.models import Device
+from devices.runs import following
 from devices.runs.models import Run
 from devices.runs.services import start_run
 from devices.runs.writing import writing
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
     with served() as found_at:
         yield found_at
 
