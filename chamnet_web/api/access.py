@@ -81,12 +81,9 @@ class SessionAccess(APIKeyCookie):
         return None
 
 
-def identify(request: HttpRequest) -> Access | None:
-    """Who asks, without admitting them."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme:
-        return by_token(token) if scheme.lower() == "bearer" else None
-    return by_session(request) if request.user.is_authenticated else None
+def admitted(request: HttpRequest) -> Access | None:
+    """Whoever asks, let in; None for nobody. Raises Refused for those who are not."""
+    return TokenAccess()(request) or SessionAccess()(request)
 
 
 def by_token(text: str) -> Access | None:
@@ -120,7 +117,9 @@ def by_session(request: HttpRequest) -> Access | None:
 
 def _admitted(request: HttpRequest, access: Access) -> Access:
     """Raises Refused for too many requests, and for changes by those who may only look."""
-    _count(access)
+    if not getattr(request, "is_counted", False):
+        _count(access)
+        request.is_counted = True  # type: ignore[attr-defined]
     if request.method not in SAFE:
         if access.reader:
             raise Refused(403, access.reader)

@@ -116,6 +116,17 @@ def filled(data: Schema) -> dict[str, Any]:
     return {name: value for name, value in data.model_dump().items() if value is not None}
 
 
+def told_once(request: HttpRequest, *names: str) -> None:
+    """Says which values of the answer are stored nowhere: a request that is sent again gets null for them."""
+    request.told_once = names  # type: ignore[attr-defined]
+
+
+def secrets_of(request: HttpRequest) -> tuple[str, ...]:
+    """What `told_once` said."""
+    found: tuple[str, ...] = getattr(request, "told_once", ())
+    return found
+
+
 def file_answer(kind: str) -> dict[str, Any]:
     """What the document says of an operation that answers with a file."""
     return {"responses": {200: {"content": _file(kind)}}}
