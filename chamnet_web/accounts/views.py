@@ -12,13 +12,13 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse_lazy
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chamnet_web.accounts import second_factor, teams
-from chamnet_web.accounts.forms import CodeForm, PasswordForm
-from chamnet_web.accounts.models import User
+from chamnet_web.accounts.forms import CodeForm, NewPhoneForm, PasswordForm
+from chamnet_web.accounts.middleware import user_of
 
 
 class SignIn(auth_views.LoginView):
@@ -30,7 +30,8 @@ class SignIn(auth_views.LoginView):
         if not second_factor.has_factor(user):
             return super().form_valid(form)
         second_factor.remember(self.request, user, user.backend)
-        query = f"?next={self.get_redirect_url()}" if self.get_redirect_url() else ""
+        wanted = self.get_redirect_url()
+        query = f"?{urlencode({'next': wanted})}" if wanted else ""
         return redirect(f"{resolve_url('second-factor')}{query}")
 
 
@@ -48,7 +49,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
         if second_factor.is_right(user, form.cleaned_data["code"]):
             second_factor.forget(request)
             login(request, user, backend=backend)
-            return redirect(_next(request))
+            return redirect(_where_to(request))
         form.add_error(
             "code", "This is not the code, or it was tried too often: wait a moment for the next one."
         )
@@ -69,7 +70,7 @@ class PasswordChange(auth_views.PasswordChangeView):
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     """What there is to know of one's account, and what can be changed of it."""
-    user = _user(request)
+    user = user_of(request)
     context = {
         "memberships": teams.memberships_of(user),
         "has_factor": second_factor.has_factor(user),
@@ -78,12 +79,16 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/account.html", context)
 
 
-@sensitive_post_parameters("code")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def factor_new(request: HttpRequest) -> HttpResponse:
-    """Shows a secret to take into the phone, and turns the second factor on by the phone's first code."""
-    device = second_factor.unconfirmed(_user(request))
-    form = CodeForm(request.POST or None)
+    """Shows a secret to take into the phone, and turns the second factor on by the phone's first code.
+
+    Another phone takes the place of the first one for whoever knows the password.
+    """
+    user, data = user_of(request), request.POST or None
+    device = second_factor.unconfirmed(user)
+    form = NewPhoneForm(data, user=user) if second_factor.has_factor(user) else CodeForm(data)
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(device, form.cleaned_data["code"])
         if codes is not None:
@@ -101,7 +106,7 @@ def factor_new(request: HttpRequest) -> HttpResponse:
 @require_POST
 def factor_remove(request: HttpRequest) -> HttpResponse:
     """Turns the second factor off for whoever knows the password."""
-    user = _user(request)
+    user = user_of(request)
     form = PasswordForm(request.POST, user=user)
     if form.is_valid():
         second_factor.turn_off(user)
@@ -113,15 +118,12 @@ def factor_remove(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    teams.end_sessions(_user(request))
+    teams.end_sessions(user_of(request))
     return redirect("sign-in")
 
 
-def _user(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]  # sign-in is required
-
-
-def _next(request: HttpRequest) -> str:
-    wanted = request.GET.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else resolve_url("overview")
+def _where_to(request: HttpRequest) -> str:
+    """Where signing in without a second factor would have led."""
+    view = SignIn()
+    view.setup(request)
+    return view.get_success_url()
