@@ -19,8 +19,8 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
 """A short text that databases take: without the NUL character."""
 Line = Annotated[str, StringConstraints(max_length=500)]
 """A short text that a form looks at."""
-File = Annotated[str, StringConstraints(max_length=20_000_000)]
-"""The text of a file."""
+File = Annotated[str, StringConstraints(max_length=2_500_000)]
+"""The text of a file, within the bytes that a body of JSON may have (DATA_UPLOAD_MAX_MEMORY_SIZE)."""
 Size = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
