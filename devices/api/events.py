@@ -62,7 +62,7 @@ async def frames(run_id: UUID, after: int, *, key: str, find_owner: FindOwner) -
 
 async def _lasting(
     follower: Follower, after: int, run_id: UUID, find_owner: FindOwner
-) -> AsyncIterator[tuple[int, str] | None]:
+) -> AsyncGenerator[tuple[int, str] | None, None]:
     """Number and text of each event while the stream may go on; None where there was none for a while."""
     now = asyncio.get_running_loop().time
     end, ask_at, may_be_over = now() + LONGEST_SECONDS, now() + ASK_AGAIN_SECONDS, True
@@ -86,10 +86,9 @@ async def _lasting(
     finally:
         awaited.cancel()
         await asyncio.gather(awaited, return_exceptions=True)
-        await coming.aclose()
 
 
-async def _next(coming: AsyncGenerator[tuple[int, str]]) -> tuple[int, str]:
+async def _next(coming: AsyncIterator[tuple[int, str]]) -> tuple[int, str]:
     return await anext(coming)
 
 
