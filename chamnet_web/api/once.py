@@ -58,12 +58,12 @@ def once(view: View) -> View:
 
 
 def _look_at_body(request: HttpRequest) -> None:
-    """Raises Refused for content that no address takes."""
+    """Raises Refused for what is too large."""
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
-    if request.content_type == "multipart/form-data":
-        raise Refused(422, f"The API takes no {request.content_type}: send JSON, or a file as it is.")
     if _is_json(request) and _length(request) > most:
         raise Refused(413, f"The body is larger than {most} bytes.")
+    if request.content_type == "multipart/form-data":
+        request._body = content_of(request, most)  # before looking for a CSRF token uses the stream up
 
 
 def _holder(request: HttpRequest) -> tuple[str, Any] | None:

@@ -120,12 +120,12 @@ def test_content_is_taken_for_what_it_is_whatever_it_is_called(caller: Caller) -
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("headers", [{}, KEY], ids=["without a key", "with a key"])
-def test_forms_in_parts_are_refused_in_a_sentence(ada: User, headers: dict[str, str]) -> None:
+def test_a_form_in_parts_is_no_json(ada: User, headers: dict[str, str]) -> None:
     browser = Client()
     browser.force_login(ada)
     answer = browser.post("/api/v1/devices", PHONE, headers=headers)
-    assert answer.status_code == 422
-    assert "multipart/form-data: send JSON" in answer.json()["detail"]
+    assert answer.status_code == 400
+    assert "not the JSON" in answer.json()["detail"]
 
 
 @pytest.mark.django_db
