@@ -17,6 +17,7 @@ from django.core.cache import caches
 
 from chamnet_web.accounts.models import Team, User
 from devices.api import events
+from devices.runs import following
 from search.forms import predictors as forms
 from search.models import Candidate, ModelFile
 from search.services import catalogue
@@ -39,6 +40,7 @@ def site(
         monkeypatch.setattr(module, "space_for", tiny_space)
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.1)
     table = table_of(owner)
     caches["rates"].clear()
     with served() as address, working():
@@ -126,5 +128,8 @@ def test_the_command_logs_in_and_says_what_is_wrong_in_a_sentence(
     assert refused.stderr.splitlines()[0].startswith("Your team already has a device called")
     assert "Traceback" not in refused.stderr
     assert run("chamnet list nonsense", site, tmp_path).returncode == 2
-    away = run("chamnet watch 1", site | {"CHAMNET_URL": f"http://127.0.0.1:{free_port()}"}, tmp_path)
+    elsewhere = {"CHAMNET_URL": f"http://127.0.0.1:{free_port()}"}
+    half = run("chamnet list devices", site | elsewhere, tmp_path)
+    assert (half.returncode, half.stderr[:49]) == (4, "CHAMNET_URL is set and CHAMNET_TOKEN is not: set ")
+    away = run("chamnet watch 1", site | elsewhere | {"CHAMNET_TOKEN": "x"}, tmp_path)
     assert (away.returncode, "does not answer" in away.stderr) == (3, True)

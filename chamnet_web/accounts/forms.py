@@ -41,6 +41,12 @@ class PasswordForm(forms.Form):
         return found
 
 
+class NewPhoneForm(PasswordForm, CodeForm):
+    """The first code of a phone that takes another's place."""
+
+    field_order = ("password", "code")
+
+
 class JoinForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
     """The account of somebody who was invited."""
 

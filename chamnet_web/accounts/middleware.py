@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from chamnet_web.accounts.audit import record
-from chamnet_web.accounts.models import Membership
+from chamnet_web.accounts.models import Membership, User
 from chamnet_web.accounts.teams import SESSION_KEY, membership_of
 
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -22,6 +22,11 @@ OWN_ACCOUNT = frozenset(
      "team-switch", "team-new", "team-leave", "factor-new", "factor-remove", "account-tokens",
      "account-token-revoke"}
 )  # fmt: skip
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who is signed in, where signing in is required."""
+    return request.user  # type: ignore[return-value]
 
 
 class OneTimePasswordMiddleware:

@@ -50,8 +50,10 @@ def is_right(user: User, code: str) -> bool:
 
 def unconfirmed(user: User) -> TOTPDevice:
     """The secret that the person is about to take into their phone."""
-    device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "phone"})
-    return device
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two pages opened at once show the same
+        known = TOTPDevice.objects.filter(user=user, confirmed=False).order_by("pk").first()
+        return known or TOTPDevice.objects.create(user=user, confirmed=False, name="phone")
 
 
 def picture(device: TOTPDevice) -> str:
@@ -65,7 +67,7 @@ def confirm(device: TOTPDevice, code: str) -> list[str] | None:
     with transaction.atomic():
         if not device.verify_is_allowed()[0] or not device.verify_token(code):
             return None
-        TOTPDevice.objects.filter(user=device.user, confirmed=True).delete()
+        TOTPDevice.objects.filter(user=device.user).exclude(pk=device.pk).delete()
         device.confirmed = True
         device.save()
         StaticDevice.objects.filter(user=device.user).delete()

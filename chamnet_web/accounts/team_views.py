@@ -17,7 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from chamnet_web.accounts import teams
 from chamnet_web.accounts.audit import refused, told_to, words
 from chamnet_web.accounts.forms import InviteForm, JoinForm, RoleForm, TeamForm
-from chamnet_web.accounts.models import Invitation, Membership, Team, User
+from chamnet_web.accounts.middleware import user_of
+from chamnet_web.accounts.models import Invitation, Membership, Team
 from chamnet_web.accounts.teams import SESSION_KEY
 from devices.exports import Export, export, export_asked
 from devices.listing import ROWS_AT_ONCE
@@ -79,7 +80,7 @@ def team_invite(request: HttpRequest) -> HttpResponse:
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _team_page(request, invite_form=form, status=422)
-    _, path = Invitation.issue(team=_team(request), invited_by=_user(request), **form.cleaned_data)
+    _, path = Invitation.issue(team=_team(request), invited_by=user_of(request), **form.cleaned_data)
     return _team_page(request, link=request.build_absolute_uri(path))
 
 
@@ -135,7 +136,7 @@ def team_switch(request: HttpRequest, team_id: int) -> HttpResponse:
 def team_new(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        made = Team.begin(user=_user(request), name=form.cleaned_data["name"])
+        made = Team.begin(user=user_of(request), name=form.cleaned_data["name"])
         told_to(request, made)
         request.session[SESSION_KEY] = made.pk
         return redirect("team")
@@ -155,7 +156,7 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
     if request.method == "POST":
         try:
             if form is None:
-                teams.join(invitation=invitation, user=_user(request))
+                teams.join(invitation=invitation, user=user_of(request))
             elif form.is_valid():
                 name, password = form.cleaned_data["username"], form.cleaned_data["password1"]
                 user = teams.join_as_new(invitation=invitation, username=name, password=password)
@@ -197,7 +198,7 @@ def _done(request: HttpRequest, change: Any, there: str = "team", **what: Any) -
 
 
 def _mine(request: HttpRequest, team_id: int) -> Membership:
-    found: Membership = get_object_or_404(_user(request).memberships, team=team_id, team__is_active=True)
+    found: Membership = get_object_or_404(user_of(request).memberships, team=team_id, team__is_active=True)
     return found
 
 
@@ -209,7 +210,3 @@ def _for_owners(request: HttpRequest) -> None:
 def _team(request: HttpRequest) -> Team:
     found: Team = request.team  # type: ignore[attr-defined]
     return found
-
-
-def _user(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]  # sign-in is required

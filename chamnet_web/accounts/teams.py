@@ -46,19 +46,27 @@ def join_as_new(*, invitation: Invitation, username: str, password: str) -> User
 
 
 def change_role(*, membership: Membership, role: str) -> None:
-    """Raises TeamError for the last owner, who cannot become less."""
+    """Who is no longer an owner invites nobody: their open invitations go.
+
+    Raises TeamError for the last owner, who cannot become less.
+    """
     with transaction.atomic():
         _hold(membership.team_id)
         if role != Membership.Role.OWNER:
             _not_the_last_owner(membership)
+            _take_back_invitations(membership)
         Membership.objects.filter(pk=membership.pk).update(role=role)
 
 
 def remove(*, membership: Membership) -> None:
-    """Ends a membership; what the person made stays with the team. Raises TeamError for the last owner."""
+    """Ends a membership and the person's open invitations; what else they made stays with the team.
+
+    Raises TeamError for the last owner.
+    """
     with transaction.atomic():
         _hold(membership.team_id)
         _not_the_last_owner(membership)
+        _take_back_invitations(membership)
         membership.delete()
 
 
@@ -79,3 +87,7 @@ def _not_the_last_owner(membership: Membership) -> None:
         raise TeamError(
             f"{membership.user} is the last owner of {membership.team}: make somebody else an owner first."
         )
+
+
+def _take_back_invitations(membership: Membership) -> None:
+    Invitation.objects.open().filter(team=membership.team_id, invited_by=membership.user_id).delete()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX = "chamnet_pat_"
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
+KEYS_ARE_KEPT = timedelta(days=1)
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
@@ -88,6 +89,12 @@ class AccessToken(models.Model):
         self.save(update_fields=["revoked_at"])
 
 
+class OnceKeyQuerySet(models.QuerySet["OnceKey"]):
+    def forgotten(self) -> OnceKeyQuerySet:
+        """Those whose request would be a new one."""
+        return self.filter(created_at__lt=timezone.now() - KEYS_ARE_KEPT)
+
+
 class OnceKey(models.Model):
     """A request that happens once however often it is sent: the key its sender chose, and its answer.
 
@@ -96,15 +103,17 @@ class OnceKey(models.Model):
     """
 
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    holder = models.CharField(max_length=40, help_text="The person or the device's token that chose it.")
     key = models.CharField(max_length=100)
     fingerprint = models.CharField(max_length=64, help_text="Of the method, address and content.")
     status = models.PositiveIntegerField(null=True)
     content = models.TextField(default="")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
+    objects = OnceKeyQuerySet.as_manager()
+
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "user", "key"], name="once_per_key")]
+        constraints = [models.UniqueConstraint(fields=["team", "holder", "key"], name="once_per_key")]
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status or 'under way'}"

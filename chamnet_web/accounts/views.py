@@ -14,14 +14,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse_lazy
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chamnet_web.accounts import second_factor, teams
 from chamnet_web.accounts.audit import refused
-from chamnet_web.accounts.forms import CodeForm, PasswordForm
-from chamnet_web.accounts.models import Membership, User
+from chamnet_web.accounts.forms import CodeForm, NewPhoneForm, PasswordForm
+from chamnet_web.accounts.middleware import user_of
+from chamnet_web.accounts.models import Membership
 from devices.exports import Export, export_asked
 
 
@@ -34,7 +35,8 @@ class SignIn(auth_views.LoginView):
         if not second_factor.has_factor(user):
             return super().form_valid(form)
         second_factor.remember(self.request, user, user.backend)
-        query = f"?next={self.get_redirect_url()}" if self.get_redirect_url() else ""
+        wanted = self.get_redirect_url()
+        query = f"?{urlencode({'next': wanted})}" if wanted else ""
         return redirect(f"{resolve_url('second-factor')}{query}")
 
 
@@ -52,7 +54,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
         if second_factor.is_right(user, form.cleaned_data["code"]):
             second_factor.forget(request)
             login(request, user, backend=backend)
-            return redirect(_next(request))
+            return redirect(_where_to(request))
         form.add_error(
             "code", "This is not the code, or it was tried too often: wait a moment for the next one."
         )
@@ -76,7 +78,7 @@ class PasswordChange(auth_views.PasswordChangeView):
 @require_GET
 def account(request: HttpRequest) -> HttpResponseBase:
     """What there is to know of one's account, and what can be changed of it."""
-    user = _user(request)
+    user = user_of(request)
     memberships = teams.memberships_of(user)
     if file := export_asked(request, lambda: {"teams": _teams_file(memberships)}):
         return file
@@ -96,12 +98,16 @@ def _teams_file(memberships: Iterable[Membership]) -> Export:
     )
 
 
-@sensitive_post_parameters("code")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def factor_new(request: HttpRequest) -> HttpResponse:
-    """Shows a secret to take into the phone, and turns the second factor on by the phone's first code."""
-    device = second_factor.unconfirmed(_user(request))
-    form = CodeForm(request.POST or None)
+    """Shows a secret to take into the phone, and turns the second factor on by the phone's first code.
+
+    Another phone takes the place of the first one for whoever knows the password.
+    """
+    user, data = user_of(request), request.POST or None
+    device = second_factor.unconfirmed(user)
+    form = NewPhoneForm(data, user=user) if second_factor.has_factor(user) else CodeForm(data)
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(device, form.cleaned_data["code"])
         if codes is not None:
@@ -119,7 +125,7 @@ def factor_new(request: HttpRequest) -> HttpResponse:
 @require_POST
 def factor_remove(request: HttpRequest) -> HttpResponse:
     """Turns the second factor off for whoever knows the password."""
-    user = _user(request)
+    user = user_of(request)
     form = PasswordForm(request.POST, user=user)
     if form.is_valid():
         second_factor.turn_off(user)
@@ -131,15 +137,12 @@ def factor_remove(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    teams.end_sessions(_user(request))
+    teams.end_sessions(user_of(request))
     return redirect("sign-in")
 
 
-def _user(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]  # sign-in is required
-
-
-def _next(request: HttpRequest) -> str:
-    wanted = request.GET.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else resolve_url("overview")
+def _where_to(request: HttpRequest) -> str:
+    """Where signing in without a second factor would have led."""
+    view = SignIn()
+    view.setup(request)
+    return view.get_success_url()

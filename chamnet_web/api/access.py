@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import caches
 from django.http import HttpRequest
@@ -14,7 +17,8 @@ from ninja.utils import check_csrf
 from redis.exceptions import RedisError
 
 from chamnet_web.accounts.middleware import SAFE
-from chamnet_web.accounts.models import AccessToken, Membership
+from chamnet_web.accounts.models import AccessToken, Membership, Team
+from chamnet_web.accounts.sockets import team_of_session
 from devices.api.answers import Refused
 
 logger = logging.getLogger(__name__)
@@ -24,10 +28,14 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A person in a team, by a token or in a session; `reader` says why they may not change anything."""
+    """A person in a team, by a token or in a session; `reader` says why they may not change anything.
+
+    `find_owner` gives the team that the same token or session opens at the moment it is asked.
+    """
 
     membership: Membership
     key: str
+    find_owner: Callable[[], Awaitable[Team | None]]
     reader: str = ""
 
 
@@ -73,12 +81,9 @@ class SessionAccess(APIKeyCookie):
         return None
 
 
-def identify(request: HttpRequest) -> Access | None:
-    """Who asks, without admitting them."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme:
-        return by_token(token) if scheme.lower() == "bearer" else None
-    return by_session(request) if request.user.is_authenticated else None
+def admitted(request: HttpRequest) -> Access | None:
+    """Whoever asks, let in; None for nobody. Raises Refused for those who are not."""
+    return TokenAccess()(request) or SessionAccess()(request)
 
 
 def by_token(text: str) -> Access | None:
@@ -92,7 +97,13 @@ def by_token(text: str) -> Access | None:
         return None
     token.note_use()
     reader = "" if token.scope == AccessToken.Scope.WRITE else "This token may only read."
-    return Access(membership, f"token:{token.pk}", reader)
+    return Access(membership, f"token:{token.pk}", partial(_team_of_token, text), reader)
+
+
+@database_sync_to_async
+def _team_of_token(text: str) -> Team | None:
+    found = by_token(text)
+    return found.membership.team if found else None
 
 
 def by_session(request: HttpRequest) -> Access | None:
@@ -100,12 +111,15 @@ def by_session(request: HttpRequest) -> Access | None:
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None:
         return None
-    return Access(membership, f"session:{request.session.session_key}")
+    key = request.session.session_key
+    return Access(membership, f"session:{key}", partial(team_of_session, key))
 
 
 def _admitted(request: HttpRequest, access: Access) -> Access:
     """Raises Refused for too many requests, and for changes by those who may only look."""
-    _count(access)
+    if not getattr(request, "is_counted", False):
+        _count(access)
+        request.is_counted = True  # type: ignore[attr-defined]
     if request.method not in SAFE:
         if access.reader:
             raise Refused(403, access.reader)

@@ -22,14 +22,21 @@ def problem(status: int, detail: str, problems: Sequence[str] = ()) -> HttpRespo
     return JsonResponse({"detail": detail, "problems": list(problems)}, status=status)
 
 
+def refusal(error: Any) -> HttpResponse:
+    """The answer that a Refused stands for."""
+    response = problem(error.status, error.detail, error.problems)
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
+
+
 def handle_errors(api: NinjaAPI) -> None:
     """Has the API answer every error that somebody can cause in one shape."""
     api.add_exception_handler(AuthenticationError, _unknown)
     api.add_exception_handler(HttpError, _http)
     api.add_exception_handler(Http404, lambda request, error: problem(404, NOT_THERE))
     api.add_exception_handler(ValidationError, _invalid)
-    api.add_exception_handler(TooManyRequests, _too_many)
-    api.add_exception_handler(Refused, _refused)
+    api.add_exception_handler(Refused, lambda request, error: refusal(error))
     api.add_exception_handler(IntegrityError, _taken)
     api.add_exception_handler(TooManyRunsError, lambda request, error: problem(429, str(error)))
 
@@ -66,16 +73,6 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
         )
         problems.append(f"{place or one['loc'][0]}: {one['msg']}"[:500])
     return problem(422, "What was sent does not fit.", problems)
-
-
-def _refused(request: HttpRequest, error: Any) -> HttpResponse:
-    return problem(error.status, error.detail, error.problems)
-
-
-def _too_many(request: HttpRequest, error: Any) -> HttpResponse:
-    response = _refused(request, error)
-    response.headers["Retry-After"] = str(error.seconds)
-    return response
 
 
 def _taken(request: HttpRequest, error: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ made nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -20,14 +21,14 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from chamnet_web.accounts.models import OnceKey
-from chamnet_web.api.access import Access, identify
-from chamnet_web.api.errors import problem
-from devices.api.answers import Refused, content_of
+from chamnet_web.api.access import admitted
+from chamnet_web.api.errors import problem, refusal
+from devices.api.agent import DeviceAuth
+from devices.api.answers import Refused, content_of, secrets_of
 from devices.forms import MOST_BYTES
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 100
-KEPT = timedelta(days=1)
 GIVEN_UP_AFTER = timedelta(minutes=10)
 """A request without an answer for so long was killed."""
 
@@ -39,35 +40,52 @@ def once(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if _is_json(request) and _length(request) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-            return problem(413, f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
-        key = request.headers.get(HEADER, "")
-        access = identify(request) if key and request.method == "POST" else None
-        if access is None:
-            return view(request, *args, **kwargs)
-        if len(key) > LONGEST_KEY or not key.isprintable():
-            return problem(422, f"{HEADER} is up to {LONGEST_KEY} printable characters.")
+        key = request.headers.get(HEADER, "") if request.method == "POST" else ""
         try:
-            print_ = _fingerprint(request)
+            _look_at_body(request)
+            holder = _holder(request) if key else None
+            if holder is None:
+                return view(request, *args, **kwargs)
+            reserved = _reserve(holder, key, _fingerprint(request))
         except Refused as error:
-            return problem(error.status, error.detail)
-        reserved = _reserve(access, key, print_)
+            return refusal(error)
         if isinstance(reserved, HttpResponse):
+            request.changes_nothing = True  # type: ignore[attr-defined]  # read by the trail of who did what
             return reserved
-        return _perform(reserved, lambda: view(request, *args, **kwargs))
+        return _perform(reserved, request, lambda: view(request, *args, **kwargs))
 
     return wrapped
 
 
-def _reserve(access: Access, key: str, fingerprint: str) -> OnceKey | HttpResponse:
+def _look_at_body(request: HttpRequest) -> None:
+    """Raises Refused for what is too large."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    if _is_json(request) and _length(request) > most:
+        raise Refused(413, f"The body is larger than {most} bytes.")
+    if request.content_type == "multipart/form-data":
+        request._body = content_of(request, most)  # before looking for a CSRF token uses the stream up
+
+
+def _holder(request: HttpRequest) -> tuple[str, Any] | None:
+    """Whose key it is, and in which team; None for nobody. Raises Refused for those who are not let in."""
+    access = admitted(request)
+    if access is not None:
+        return f"person {access.membership.user_id}", access.membership.team
+    token = DeviceAuth()(request)
+    return None if token is None else (f"token {token.pk} of a device", token.device.owner)
+
+
+def _reserve(holder: tuple[str, Any], key: str, fingerprint: str) -> OnceKey | HttpResponse:
     """The row of a key that was not used before; else the answer of when it was."""
-    user, team, now = access.membership.user, access.membership.team, timezone.now()
-    rows = OnceKey.objects.filter(user=user, team=team)
-    rows.filter(created_at__lt=now - KEPT).delete()
-    rows.filter(key=key, status=None, created_at__lt=now - GIVEN_UP_AFTER).delete()
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refused(422, f"{HEADER} is up to {LONGEST_KEY} printable characters.")
+    who, team = holder
+    rows = OnceKey.objects.filter(holder=who, team=team)
+    rows.forgotten().delete()
+    rows.filter(key=key, status=None, created_at__lt=timezone.now() - GIVEN_UP_AFTER).delete()
     try:
         with transaction.atomic():
-            return OnceKey.objects.create(user=user, team=team, key=key, fingerprint=fingerprint)
+            return OnceKey.objects.create(holder=who, team=team, key=key, fingerprint=fingerprint)
     except IntegrityError:
         known = rows.filter(key=key).first()
     if known is None or (known.status is None and known.fingerprint == fingerprint):
@@ -79,14 +97,14 @@ def _reserve(access: Access, key: str, fingerprint: str) -> OnceKey | HttpRespon
     return response
 
 
-def _perform(row: OnceKey, run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def _perform(row: OnceKey, request: HttpRequest, run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     """Runs the request and stores its answer with what it made; of a refused one nothing stays."""
     stored = False
     try:
         with transaction.atomic():
             response = run()
             if isinstance(response, HttpResponse) and response.status_code < 300:
-                changes = {"status": response.status_code, "content": response.content.decode()}
+                changes = {"status": response.status_code, "content": _kept(request, response)}
                 stored = bool(OnceKey.objects.filter(pk=row.pk, status=None).update(**changes))
             if not stored:
                 transaction.set_rollback(True)
@@ -96,8 +114,16 @@ def _perform(row: OnceKey, run: Callable[[], HttpResponseBase]) -> HttpResponseB
     return response
 
 
+def _kept(request: HttpRequest, response: HttpResponse) -> str:
+    """The answer without what is told once."""
+    told = response.content.decode()
+    secrets = secrets_of(request)
+    return json.dumps(json.loads(told) | dict.fromkeys(secrets)) if secrets else told
+
+
 def _fingerprint(request: HttpRequest) -> str:
     content = request.body if _is_json(request) else content_of(request, MOST_BYTES)
+    request._body = content  # for a view that takes it for JSON, whatever it is called
     told = f"{request.method} {request.get_full_path()}\n".encode() + content
     return hashlib.sha256(told).hexdigest()
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ Run = dict[str, Any]
 PIECE = 2**20
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 FOLLOW_TRIES = 10
+STEADY_SECONDS = 10.0
+"""A stream that lasted so long was none that failed, though it brought nothing."""
 
 
 class RunEndedError(Exception):
@@ -186,10 +189,13 @@ class Client:
         return target
 
     def events(self, run_id: str, after: int = 0) -> Iterator[Facts]:
-        """A run's events as they come, until it has ended. Lost connections go on after the last event."""
+        """A run's events as they come, until it has ended. Lost connections go on after the last event.
+
+        Raises UnreachableError when streams end at once again and again.
+        """
         failures = 0
         while True:
-            before = after
+            before, began, lost = after, time.monotonic(), "its streams end at once"
             try:
                 with self._stream(run_id, after) as lines:
                     for event in _events(lines):
@@ -197,11 +203,13 @@ class Client:
                         yield event
                 if self.run(run_id)["status"] in FINAL and self._is_told(run_id, after):
                     return
-            except (OSError, UnreachableError) as error:
-                failures = 1 if after > before else failures + 1
-                if failures > FOLLOW_TRIES:
-                    raise UnreachableError(f"{self.transport.url} was lost: {error}") from None
-                self._pause(min(2.0**failures, 30.0))
+            except (OSError, HTTPException, UnreachableError) as error:
+                lost = str(error)
+            was_steady = after > before or time.monotonic() - began >= STEADY_SECONDS
+            failures = 0 if was_steady else failures + 1
+            if failures > FOLLOW_TRIES:
+                raise UnreachableError(f"{self.transport.url} was lost: {lost}")
+            self._pause(min(2.0**failures, 30.0))
 
     def wait(self, run_id: str, on_progress: Callable[[Run], None] | None = None) -> Run:
         """Follows a run to its end and gives it. Raises RunEndedError unless it succeeded."""
@@ -209,7 +217,8 @@ class Client:
         if on_progress is not None:
             on_progress(run)
         for event in self.events(run_id, run["last_seq"]):
-            changed = {name: value for name, value in event["data"].items() if name in run}
+            of_run = event["data"] if event["kind"] in ("status", "progress") else {}
+            changed = {name: value for name, value in of_run.items() if name in run}
             run = run | changed | {"last_seq": event["seq"]}
             if on_progress is not None:
                 on_progress(run)
@@ -230,8 +239,8 @@ class Client:
 
 
 def _events(lines: Any) -> Iterator[Facts]:
-    """The events of a stream: each has its whole content in one line."""
+    """The events of a stream: each has its whole content in one line. One that was cut off is none."""
     for line in lines:
-        if line.startswith(b"data: "):
+        if line.startswith(b"data: ") and line.endswith(b"\n"):
             event: Facts = json.loads(line[len(b"data: ") :])
             yield event

@@ -40,13 +40,21 @@ def remember(login: Login) -> Path:
 
 
 def recall() -> Login:
-    """CHAMNET_URL and CHAMNET_TOKEN where they are set, else the file. Raises NotLoggedInError."""
+    """CHAMNET_URL and CHAMNET_TOKEN where both are set, else the file: no server gets the token of another.
+
+    Raises NotLoggedInError.
+    """
     url, token = os.environ.get("CHAMNET_URL"), os.environ.get("CHAMNET_TOKEN")
     if url and token:
         return Login(url, token)
+    if url or token:
+        given, missing = ("CHAMNET_URL", "CHAMNET_TOKEN") if url else ("CHAMNET_TOKEN", "CHAMNET_URL")
+        raise NotLoggedInError(
+            f"{given} is set and {missing} is not: set both, or neither to use the server you logged in to."
+        )
     try:
         stored = json.loads(place().read_text())
-        return Login(url or str(stored["url"]), token or str(stored["token"]))
+        return Login(str(stored["url"]), str(stored["token"]))
     except FileNotFoundError:
         raise NotLoggedInError("Log in first: chamnet login https://your-server") from None
     except (ValueError, KeyError, TypeError):

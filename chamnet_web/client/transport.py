@@ -29,6 +29,14 @@ class UnreachableError(Exception):
     """The server did not answer."""
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other: following it would send the token to whomever it names, and
+    what was to make something as a mere question."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
 class Transport:
     """Speaks with one server as the holder of one token.
 
@@ -49,6 +57,7 @@ class Transport:
             raise ValueError(f"“{url}” is no address of a server: it begins with http:// or https://.")
         self.url, self._token = url.rstrip("/"), token
         self._timeout, self._pause = timeout_seconds, pause
+        self._opener = urllib.request.build_opener(_NoRedirects)
 
     def json(
         self,
@@ -109,7 +118,7 @@ class Transport:
             except urllib.error.HTTPError as error:
                 with error:
                     asked = error.headers.get("Retry-After", "")
-                    refused = _refusal(error)
+                    refused = self._moved(error, address) or _refusal(error)
                 pending = refused.status == 409 and "Idempotency-Key" in refused.detail
                 if attempt == TRIES or not (refused.status in AGAIN or pending):
                     raise refused from None
@@ -125,7 +134,15 @@ class Transport:
         request = urllib.request.Request(  # noqa: S310  (the scheme was looked at)
             address, data=body, method=method, headers={"Authorization": f"Bearer {self._token}", **headers}
         )
-        return urllib.request.urlopen(request, timeout=self._timeout)  # noqa: S310
+        return self._opener.open(request, timeout=self._timeout)
+
+    def _moved(self, error: urllib.error.HTTPError, asked: str) -> ApiError | None:
+        """The refusal of a server that is elsewhere, with the address to use."""
+        told = error.headers.get("Location", "")
+        if not told or not 300 <= error.code < 400:
+            return None
+        server = urllib.parse.urljoin(asked, told).removesuffix(asked.removeprefix(self.url))
+        return ApiError(error.code, f"{self.url} sends on to {server}: give that address instead.")
 
 
 def _refusal(error: urllib.error.HTTPError) -> ApiError:

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import P, PathEx, Router, Schema
@@ -16,7 +17,7 @@ from pydantic import Field
 
 from devices import agents
 from devices.api.answers import FURTHEST, Refused, Text, file_answer
-from devices.api.files import present
+from devices.api.files import attachment
 from devices.models import DeviceToken, KernelFile, LatencyTable, NetworkMeasurement
 
 SEEN_AGAIN_AFTER = timedelta(seconds=5)
@@ -121,13 +122,13 @@ def take_network(request: HttpRequest, data: Results, network_id: PathEx[int, P(
 
 
 @router.get("/files/{sha256}", response={200: None}, openapi_extra=file_answer("application/gzip"))
-def kernel_file(request: HttpRequest, sha256: Text) -> HttpResponse:
+def kernel_file(request: HttpRequest, sha256: Text) -> HttpResponseBase:
     """A file to measure, compressed with gzip; its name is the SHA-256 of what is sent."""
     row = KernelFile.objects.filter(sha256=sha256).first()
     if row is None:
         raise Refused(404, "There is no such file.")
-    with present(row.file).open("rb") as file:
-        response = HttpResponse(file.read(), content_type="application/gzip")
+    response = attachment(request, row.file, f"{sha256}.gz")
+    response.headers["Content-Type"] = "application/gzip"
     response.headers["Content-Encoding"] = "identity"  # not to be compressed a second time on the way
     return response
 

@@ -19,8 +19,8 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=500)]
 """A short text that databases take: without the NUL character."""
 Line = Annotated[str, StringConstraints(max_length=500)]
 """A short text that a form looks at."""
-File = Annotated[str, StringConstraints(max_length=20_000_000)]
-"""The text of a file."""
+File = Annotated[str, StringConstraints(max_length=2_500_000)]
+"""The text of a file, within the bytes that a body of JSON may have (DATA_UPLOAD_MAX_MEMORY_SIZE)."""
 Size = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -114,6 +114,17 @@ def _problems(form: forms.BaseForm) -> list[str]:
 def filled(data: Schema) -> dict[str, Any]:
     """A schema's values as a form takes them: what was not given is left out."""
     return {name: value for name, value in data.model_dump().items() if value is not None}
+
+
+def told_once(request: HttpRequest, *names: str) -> None:
+    """Says which values of the answer are stored nowhere: a request that is sent again gets null for them."""
+    request.told_once = names  # type: ignore[attr-defined]
+
+
+def secrets_of(request: HttpRequest) -> tuple[str, ...]:
+    """What `told_once` said."""
+    found: tuple[str, ...] = getattr(request, "told_once", ())
+    return found
 
 
 def file_answer(kind: str) -> dict[str, Any]:

@@ -11,7 +11,18 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import Line, Linked, Page, Text, Window, With, checked, filled, page_of
+from devices.api.answers import (
+    Line,
+    Linked,
+    Page,
+    Text,
+    Window,
+    With,
+    checked,
+    filled,
+    page_of,
+    told_once,
+)
 from devices.forms import DeviceForm
 from devices.models import Device, DeviceToken
 from devices.runs.ownership import owner_of
@@ -91,8 +102,9 @@ def list_agent_tokens(request: HttpRequest, device_id: UUID, window: Query[Windo
 
 @router.post("/{uuid:device_id}/tokens", response={201: AgentToken})
 def make_agent_token(request: HttpRequest, device_id: UUID) -> Any:
-    """Make a token for an agent. The answer is the only one that has its text."""
+    """Make a token for an agent. The first answer is the only one that has its text."""
     token, text = DeviceToken.issue(device_of(request, device_id))
+    told_once(request, "text")
     return Status(201, With(token, text=text))
 
 

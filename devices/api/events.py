@@ -1,7 +1,7 @@
 """A run's events as a stream of server-sent events.
 
-As the socket does, it joins the run's group before it first reads, and every nudge only makes it read again.
-Nothing is kept between reads but the number of the last event sent.
+What is sent comes from the process's one reader of the run, which sockets share. A stream ends with the run,
+and soon after whoever listens has lost the right to.
 """
 
 from __future__ import annotations
@@ -9,74 +9,111 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
-from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
+from django.db import DatabaseError
 
-from devices.runs.announce import group_name
+from devices.runs.following import Follower, following
 from devices.runs.models import Event, Run
-from devices.runs.queries import BATCH, events_after
 
 MOST_STREAMS = 200
 """Open at once in one process."""
+MOST_STREAMS_EACH = 10
+"""Of them by one access token or session."""
 LONGEST_SECONDS = 3600.0
 """After this a stream ends; whoever listens goes on with the last number they have."""
 LOOK_AGAIN_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 30.0
+"""How long a right that ended lasts, at most."""
 
-_open: set[int] = set()
+FindOwner = Callable[[], Awaitable[Any]]
+
+_open: Counter[str] = Counter()
 
 
-def has_room() -> bool:
-    """Whether another stream may be opened."""
-    return len(_open) < MOST_STREAMS
+def has_room(key: str) -> bool:
+    """Whether whoever has this key may open another stream."""
+    return _open.total() < MOST_STREAMS and _open[key] < MOST_STREAMS_EACH
 
 
-async def frames(run_id: UUID, after: int) -> AsyncIterator[bytes]:
-    """Every event after number `after`, as it comes, until the run has ended."""
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.group_add(group_name(run_id), channel)
-    nudge = asyncio.create_task(layer.receive(channel))
-    _open.add(id(nudge))
-    end = asyncio.get_running_loop().time() + LONGEST_SECONDS
+async def frames(run_id: UUID, after: int, *, key: str, find_owner: FindOwner) -> AsyncIterator[bytes]:
+    """Every event after number `after`, as it comes, until the run has ended.
+
+    `find_owner` tells whose runs may be followed, and is asked again and again; `key` is whom the stream
+    counts for.
+    """
+    _open[key] += 1
     try:
         yield b"retry: 2000\n\n"
-        while asyncio.get_running_loop().time() < end:
-            is_final, events = await database_sync_to_async(_read)(run_id, after)
-            for event in events:
-                after = event.seq
-                yield _frame(event)
-            if len(events) == BATCH:
-                continue
-            if is_final:
-                return
-            done, _ = await asyncio.wait({nudge}, timeout=LOOK_AGAIN_SECONDS)
-            if done:
-                nudge = _renewed(nudge, asyncio.create_task(layer.receive(channel)))
-            else:
-                yield b": still there\n\n"
+        async with (
+            following(str(run_id)) as follower,
+            contextlib.aclosing(_lasting(follower, after, run_id, find_owner)) as events,
+        ):
+            async for event in events:
+                yield _frame(*event) if event else b": still there\n\n"
     finally:
-        _open.discard(id(nudge))
-        nudge.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await nudge
-        await layer.group_discard(group_name(run_id), channel)
+        _open[key] -= 1
+        if not _open[key]:
+            del _open[key]
 
 
-def _renewed(old: asyncio.Task[object], new: asyncio.Task[object]) -> asyncio.Task[object]:
-    _open.discard(id(old))
-    _open.add(id(new))
-    return new
+async def _lasting(
+    follower: Follower, after: int, run_id: UUID, find_owner: FindOwner
+) -> AsyncGenerator[tuple[int, str] | None, None]:
+    """Number and text of each event while the stream may go on; None where there was none for a while."""
+    now = asyncio.get_running_loop().time
+    end, ask_at, may_be_over = now() + LONGEST_SECONDS, now() + ASK_AGAIN_SECONDS, True
+    coming = follower.after(after)
+    awaited = asyncio.create_task(_next(coming))
+    try:
+        while now() < end:
+            if may_be_over and await _is_over(run_id, after):
+                return
+            if now() >= ask_at:
+                if not await _may_follow(run_id, find_owner):
+                    return
+                ask_at = now() + ASK_AGAIN_SECONDS
+            done, _ = await asyncio.wait({awaited}, timeout=LOOK_AGAIN_SECONDS)
+            event = awaited.result() if done else None
+            if event is not None:
+                after = event[0]
+                awaited = asyncio.create_task(_next(coming))
+            may_be_over = event is None or _ends(event[1])
+            yield event
+    finally:
+        awaited.cancel()
+        await asyncio.gather(awaited, return_exceptions=True)
 
 
-def _read(run_id: UUID, after: int) -> tuple[bool, list[Event]]:
-    """Whether the run has ended, asked first: its last events are then among those read."""
-    status = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
-    return status is None or status in Run.FINAL, events_after(run_id, after)
+async def _next(coming: AsyncIterator[tuple[int, str]]) -> tuple[int, str]:
+    return await anext(coming)
 
 
-def _frame(event: Event) -> bytes:
-    text = json.dumps(event.envelope(), separators=(",", ":"))
-    return f"id: {event.seq}\nevent: {event.kind}\ndata: {text}\n\n".encode()
+async def _is_over(run_id: UUID, after: int) -> bool:
+    """Whether the run has ended and has no event after number `after`; while the database is away, no."""
+    try:
+        status = await Run.objects.filter(pk=run_id).values_list("status", flat=True).afirst()
+        more = await Event.objects.filter(run_id=run_id, seq__gt=after).aexists()
+    except DatabaseError:
+        return False
+    return (status is None or status in Run.FINAL) and not more
+
+
+async def _may_follow(run_id: UUID, find_owner: FindOwner) -> bool:
+    try:
+        owner = await find_owner()
+        return owner is not None and await Run.objects.owned_by(owner).filter(pk=run_id).aexists()
+    except DatabaseError:
+        return True
+
+
+def _ends(text: str) -> bool:
+    event = json.loads(text)
+    return event["kind"] == "status" and event["data"].get("status") in Run.FINAL
+
+
+def _frame(number: int, text: str) -> bytes:
+    return f"id: {number}\nevent: {json.loads(text)['kind']}\ndata: {text}\n\n".encode()

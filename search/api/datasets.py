@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from devices.api.answers import (
     Linked,
     Page,
     Refused,
+    Text,
     Window,
     checked,
     content_of,
@@ -80,7 +81,7 @@ class NewDataset(Schema):
 class NewUpload(Schema):
     """The file that will be sent in pieces."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[Text, Field(min_length=1, max_length=200)]
     size: int = Field(ge=0, le=10**15)
 
 
@@ -162,14 +163,11 @@ def remove_dataset(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 @uploads.post("", response={200: UploadState, 201: UploadState}, url_name="uploads")
 def begin_upload(request: HttpRequest, data: NewUpload) -> Any:
     """Begin an upload, or find that of the same file which was begun before."""
-    owner = owner_of(request)
-    rows = Upload.objects.owned_by(owner).filter(image_set=None, name=data.name, size=data.size)
-    if (same := rows.first()) is not None:
-        return Status(200, same)
     try:
-        return Status(201, services.begin_upload(owner, data.name, data.size))
+        upload, is_new = services.find_or_begin_upload(owner_of(request), data.name, data.size)
     except UploadError as error:
         raise Refused(422, str(error)) from error
+    return Status(201 if is_new else 200, upload)
 
 
 @uploads.get("/{uuid:upload_id}", response=UploadState, url_name="upload")

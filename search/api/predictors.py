@@ -10,7 +10,19 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema, Status
 
-from devices.api.answers import File, Line, Linked, Page, Refused, Window, With, checked, filled, page_of
+from devices.api.answers import (
+    File,
+    Line,
+    Linked,
+    Page,
+    Refused,
+    Text,
+    Window,
+    With,
+    checked,
+    filled,
+    page_of,
+)
 from devices.api.files import sent
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
@@ -81,9 +93,9 @@ class SampleFacts(Schema):
 class Chosen(Schema):
     """A space, a data set and a recipe."""
 
-    space: Line = Field(description="Name of a preset space.")
-    dataset: Line = Field(description="Key of a data set.")
-    recipe: Line = Field(default="seconds", description="Name of a preset recipe, or a recipe's id.")
+    space: Text = Field(description="Name of a preset space.")
+    dataset: Text = Field(description="Key of a data set.")
+    recipe: Text = Field(default="seconds", description="Name of a preset recipe, or a recipe's id.")
 
 
 class ChosenBuild(Chosen):
@@ -180,11 +192,8 @@ def list_samples(request: HttpRequest, predictor_id: UUID, window: Query[Window]
 @router.post("/{uuid:predictor_id}/refit", response={201: PredictorFacts})
 def refit(request: HttpRequest, predictor_id: UUID) -> Any:
     """Begin the next version of a predictor, fitted to all samples there are."""
-    predictor = _predictor(request, predictor_id)
-    names = set(Predictor.objects.owned_by(owner_of(request)).values_list("name", flat=True))
-    version = next(n for n in range(2, len(names) + 3) if f"{predictor.name[:70]} ({n})" not in names)
     try:
-        return Status(201, refit_predictor(predictor, f"{predictor.name[:70]} ({version})"))
+        return Status(201, refit_predictor(_predictor(request, predictor_id)))
     except ValueError as error:
         raise Refused(409, str(error)) from error
 

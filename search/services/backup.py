@@ -7,7 +7,8 @@ The file is a tar of
     storage/…           files of the storage that rows name
     datasets/… uploads/…   what lies on the shared disk
 
-Sessions are left out: people sign in again. So is SECRET_KEY, which signs nothing that lasts.
+Sessions are left out: people sign in again. So are the answers to requests that happen once, which are of use
+for a day, and SECRET_KEY, which signs nothing that lasts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from devices.runs.models import Run
 from search.models import ModelFile, TrainedModel
 
 FORMAT = 1
-LEFT_OUT = {"sessions.session"}
+LEFT_OUT = {"sessions.session", "accounts.oncekey"}
 BATCH = 500
 NAMED_FILES: tuple[tuple[Any, str], ...] = (
     (ModelFile, "file"),

@@ -59,6 +59,15 @@ def limits() -> Limits:
 
 
 @transaction.atomic
+def find_or_begin_upload(owner: Any, name: str, size: int) -> tuple[Upload, bool]:
+    """The upload of the same file that was begun before, else a new one; and whether it is new.
+
+    Raises UploadError as `begin_upload`.
+    """
+    same = Upload.objects.owned_by(owner).filter(image_set=None, name=_short(name), size=size).first()
+    return (same, False) if same else (begin_upload(owner, name, size), True)
+
+
 def begin_upload(owner: Any, name: str, size: int) -> Upload:
     """A place for a file of `size` bytes; what was begun and left a week ago makes room.
 
@@ -82,9 +91,14 @@ def begin_upload(owner: Any, name: str, size: int) -> Upload:
     root.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(root).free < 2 * size:
         raise UploadError(f"There is not enough room on the server for {amount(size)}.")
-    upload = Upload.objects.create(owner=owner, name=Path(name).name[:200], size=size)
+    upload = Upload.objects.create(owner=owner, name=_short(name), size=size)
     upload.path.touch(mode=0o600)
     return upload
+
+
+def _short(name: str) -> str:
+    """A file's name as it is kept, without its folder."""
+    return Path(name).name[:200]
 
 
 def take_chunk(upload: Upload, offset: int, content: bytes) -> int:

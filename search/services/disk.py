@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
@@ -48,11 +49,13 @@ def holdings() -> list[Holding]:
     """Everything that grows, by kind."""
     old = removable_events().filter(run__in=old_histories(settings.RETAIN_EVENTS_DAYS))
     notices = old_notices(settings.RETAIN_EVENTS_DAYS)
+    keys = _request_keys()
     return [
         Holding("runs", Run.objects.count(), None, 0, None),
         Holding("steps", Step.objects.count(), None, 0, None),
         Holding("events", Event.objects.count(), None, old.count(), None),
         Holding("notices", Notice.objects.count(), None, notices.count(), None),
+        Holding("request keys", keys.count(), None, keys.forgotten().count(), None),
         *(
             _holding(kind, list(sizes), list(removable))
             for kind, sizes, removable in (
@@ -72,6 +75,7 @@ def prune() -> dict[str, int]:
     gone = {
         "events": shorten_old_histories(settings.RETAIN_EVENTS_DAYS),
         "notices": old_notices(settings.RETAIN_EVENTS_DAYS).delete()[0],
+        "request keys": _request_keys().forgotten().delete()[0],
     }
     for kind, found in (
         ("checkpoints", _old_checkpoints()),
@@ -84,6 +88,11 @@ def prune() -> dict[str, int]:
             file.remove()
         gone[kind] = len(files)
     return gone
+
+
+def _request_keys() -> Any:
+    """What requests that happen once are known by; this room knows only that they can be forgotten."""
+    return apps.get_model("accounts.OnceKey")._default_manager.all()
 
 
 def _holding(kind: str, sizes: list[int], removable: list[_File]) -> Holding:

@@ -123,11 +123,11 @@ def import_predictor(
 
 
 @transaction.atomic
-def refit_predictor(predictor: Predictor, name: str) -> Predictor:
+def refit_predictor(predictor: Predictor) -> Predictor:
     """The next version of a predictor: fitted to every sample there is of its space, data set and recipe.
 
-    Of an architecture trained with several seeds the first sample counts. Raises ValueError when there are
-    none besides its own.
+    It has the name with the next free number. Of an architecture trained with several seeds the first sample
+    counts. Raises ValueError when there are none besides its own.
     """
     rows = list({sample.architecture_id: sample for sample in alike_samples(predictor)}.values())
     if len(rows) <= predictor.proposals.filter(sample__status=Sample.Status.SUCCEEDED).count():
@@ -135,12 +135,18 @@ def refit_predictor(predictor: Predictor, name: str) -> Predictor:
     return _fit_to(
         rows,
         owner=predictor.owner,
-        name=name,
+        name=_next_name(predictor),
         origin=Predictor.Origin.REFITTED,
         reason="Trained already, under the same recipe.",
         recipe=predictor.recipe,
         source=predictor.source,
     )
+
+
+def _next_name(predictor: Predictor) -> str:
+    names = set(Predictor.objects.owned_by(predictor.owner).values_list("name", flat=True))
+    numbered = (f"{predictor.name[:70]} ({number})" for number in range(2, len(names) + 3))
+    return next(name for name in numbered if name not in names)
 
 
 def alike_samples(predictor: Predictor) -> Any:

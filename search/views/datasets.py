@@ -166,14 +166,11 @@ def uploads(request: HttpRequest) -> JsonResponse:
         name, size = str(asked["name"]).replace("\0", ""), int(asked["size"])
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"problem": "Name and size of the file are missing."}, status=422)
-    same = (
-        Upload.objects.owned_by(owner_of(request)).filter(image_set=None, name=name[:200], size=size).first()
-    )
     try:
-        upload = same or services.begin_upload(owner_of(request), name, size)
+        upload, is_new = services.find_or_begin_upload(owner_of(request), name, size)
     except UploadError as error:
         return JsonResponse({"problem": str(error)}, status=422)
-    return JsonResponse(_state(upload), status=200 if same else 201)
+    return JsonResponse(_state(upload), status=201 if is_new else 200)
 
 
 @require_http_methods(["GET", "PUT", "DELETE"])

@@ -103,10 +103,8 @@ def predictor_import(request: HttpRequest) -> HttpResponse:
 def predictor_refit(request: HttpRequest, predictor_id: UUID) -> HttpResponse:
     """Fits the next version to all samples there are, and leads to it."""
     predictor = _predictor(request, predictor_id)
-    names = set(Predictor.objects.owned_by(owner_of(request)).values_list("name", flat=True))
-    version = next(n for n in range(2, len(names) + 3) if f"{predictor.name[:70]} ({n})" not in names)
     try:
-        return redirect(refit_predictor(predictor, f"{predictor.name[:70]} ({version})"))
+        return redirect(refit_predictor(predictor))
     except ValueError as error:
         messages.error(request, str(error))
         return redirect(predictor)

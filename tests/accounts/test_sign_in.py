@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -101,6 +102,37 @@ def test_the_second_factor_goes_with_the_password_only(
     assert TOTPDevice.objects.filter(user=ada, confirmed=True).exists()
     signed_in.post(reverse("factor-remove"), {"password": RIGHT["password"]})
     assert not TOTPDevice.objects.filter(user=ada).exists()
+
+
+def test_another_phone_takes_the_place_with_the_password_only(
+    signed_in: Client, ada: User, codes: list[str]
+) -> None:
+    first = TOTPDevice.objects.get(user=ada)
+    assert 'type="password"' in signed_in.get(reverse("factor-new")).content.decode()
+    for password in ({}, {"password": "guess"}):
+        answer = signed_in.post(reverse("factor-new"), {"code": code_of(ada)} | password)
+        assert answer.status_code == 422
+    assert TOTPDevice.objects.get(user=ada, confirmed=True) == first
+    assert signed_in.post(
+        reverse("factor-new"), {"code": code_of(ada), "password": RIGHT["password"]}
+    ).context["codes"]
+    assert TOTPDevice.objects.get(user=ada) != first
+
+
+def test_two_secrets_that_were_made_at_once_are_no_error(signed_in: Client, ada: User) -> None:
+    old = [TOTPDevice.objects.create(user=ada, confirmed=False, name="phone") for _ in range(2)]
+    page = signed_in.get(reverse("factor-new"))
+    assert page.context["address"] == old[0].config_url
+    clock = TOTP(old[0].bin_key, old[0].step, old[0].t0, old[0].digits)
+    assert signed_in.post(reverse("factor-new"), {"code": f"{clock.token():06d}"}).context["codes"]
+    assert TOTPDevice.objects.get(user=ada) == old[0]
+
+
+def test_the_way_back_is_kept_whole_over_the_second_step(ada: User, codes: list[str]) -> None:
+    browser, wanted = Client(), "/devices/?q=a&page=1"
+    answer = browser.post(f"{reverse('sign-in')}?{urlencode({'next': wanted})}", RIGHT)
+    there = browser.post(answer.headers["Location"], {"code": code_of(ada, ahead=1)}).headers["Location"]
+    assert there == wanted
 
 
 def test_the_second_step_is_for_those_who_gave_the_password(client: Client) -> None:

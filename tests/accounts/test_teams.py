@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
@@ -78,6 +79,24 @@ def test_an_invitation_can_be_taken_back(signed_in: Client, team: Team, ada: Use
     invitation, link = Invitation.issue(team=team, role="member", note="", invited_by=ada)
     signed_in.post(reverse("invitation-revoke", args=[invitation.pk]))
     assert Client().get(link).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "lose_rights",
+    [lambda one: remove(membership=one), lambda one: change_role(membership=one, role="member")],
+    ids=["removed", "made a member"],
+)
+def test_an_owners_invitations_end_with_their_rights(
+    team: Team, ada: User, lose_rights: Callable[[Membership], None]
+) -> None:
+    olga = member(team, "olga", "owner")
+    other = Team.begin(user=olga, name="The lab")
+    links = [
+        Invitation.issue(team=one, role="owner", note="", invited_by=who)[1]
+        for one, who in ((team, olga), (team, ada), (other, olga))
+    ]
+    lose_rights(team.memberships.get(user=olga))
+    assert [Client().get(link).status_code for link in links] == [404, 200, 200]
 
 
 def test_viewers_look_and_change_nothing(client: Client, team: Team) -> None:

@@ -141,8 +141,16 @@ def found(search: Search) -> Candidate:
 
 def least_body(operation: dict[str, Any]) -> Any:
     """The smallest body that an operation's schema takes; None where it takes no JSON."""
-    schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    schema = body_schema(operation)
     return None if schema is None else _least(schema)
+
+
+def body_schema(operation: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of an operation's JSON body; None where it takes none."""
+    found: dict[str, Any] | None = (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    )
+    return _schemas()[found["$ref"].rpartition("/")[2]] if found and "$ref" in found else found
 
 
 def _least(schema: dict[str, Any]) -> Any:
@@ -174,4 +182,4 @@ def every(*, but: str = "/agent/") -> list[Any]:
 
 
 Ask = Callable[..., Any]
-__all__ = ["Caller", "Scene", "every", "finish", "least_body", "token_of"]
+__all__ = ["Caller", "Scene", "body_schema", "every", "finish", "least_body", "token_of"]

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chamnet_web.accounts.models import AccessToken, AuditEntry, Membership, Team, User
-from tests.api.conftest import Caller, Scene, every, least_body, token_of
+from tests.api.conftest import Caller, Scene, body_schema, every, least_body, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +219,18 @@ def test_an_address_that_there_is_none_of_is_said_in_the_same_shape(caller: Call
     assert wrong.status_code == 405
     assert set(wrong.headers["Allow"].split(", ")) == {"GET", "POST"}
     assert "takes" in said(wrong)["detail"]
+
+
+def test_the_longest_text_that_the_document_allows_is_not_too_large(caller: Caller) -> None:
+    def longest(schema: Any) -> int:
+        if isinstance(schema, list):
+            return max(map(longest, schema), default=0)
+        if isinstance(schema, dict):
+            return max(longest(list(schema.values())), schema.get("maxLength") or 0)
+        return 0
+
+    most = max(longest(body_schema(operation)) for _, _, operation in every(but=""))
+    assert most > 10**6
+    problems = caller.post("/published", {"name": "P", "csv": "x" * most}, 422)["problems"]
+    assert [one for one in problems if one.startswith("csv: ")] == []
+    assert "2621440" in caller.post("/published", {"csv": "x" * 2_621_440}, 413)["detail"]

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from django.db import connections
 
 from chamnet_web.accounts.models import Team, User
 from chamnet_web.client import ApiError, Client, RunEndedError, UnreachableError
+from chamnet_web.client.login import Login, NotLoggedInError, recall, remember
 from devices.api import events
 from devices.models import Device
+from devices.runs import following
 from devices.runs.models import Run
 from devices.runs.services import start_run
 from devices.runs.writing import writing
@@ -38,6 +42,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("devices.runs.writing.nudge_watchers", lambda run_id: None)
     monkeypatch.setattr(events, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_AGAIN_SECONDS", 0.05)
     with served() as found_at:
         yield found_at
 
@@ -113,6 +118,111 @@ def test_a_request_that_came_too_soon_waits_and_makes_one_thing(
     assert Device.objects.count() == 3
     assert waits
     assert max(waits) > 0.5  # what the server asked for
+
+
+@contextmanager
+def answering(answer: Callable[[str], tuple[int, dict[str, str], bytes]]) -> Iterator[tuple[str, list[Any]]]:
+    """The address of a server that answers so to a path: status, headers, content; and what it was asked."""
+    asked: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            asked.append((self.command, self.path, self.headers.get("Authorization")))
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            status, headers, content = answer(self.path)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(content))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_its_address_is_said(status: int) -> None:
+    with (
+        answering(lambda path: (200, {}, b"{}")) as (there, asked_there),
+        answering(lambda path: (status, {"Location": f"{there}{path}"}, b"")) as (here, asked_here),
+    ):
+        chamnet = Client(here, "secret", pause=lambda seconds: None)
+        for ask in (lambda: chamnet.register("D", "gpu"), lambda: chamnet.get("/devices/1", limit=1)):
+            with pytest.raises(ApiError, match=f"sends on to {there}: give that address") as refused:
+                ask()
+            assert refused.value.status == status
+    assert [method for method, _, _ in asked_here] == ["POST", "GET"]
+    assert asked_there == []
+
+
+def test_a_stream_that_ends_at_once_is_asked_for_less_and_less_and_then_given_up() -> None:
+    def answer(path: str) -> tuple[int, dict[str, str], bytes]:
+        return (
+            (200, {}, b"retry: 2000\n\ndata: {") if "/events" in path else (200, {}, b'{"status": "running"}')
+        )
+
+    waits: list[float] = []
+    with answering(answer) as (address, asked):
+        with pytest.raises(UnreachableError, match="streams end at once"):
+            list(Client(address, "x", pause=waits.append).events("1"))
+        assert len([path for _, path, _ in asked if "/events" in path]) == 11
+    assert waits == [2.0, 4.0, 8.0, 16.0, *[30.0] * 6]
+
+
+@pytest.mark.parametrize("variable", ["CHAMNET_URL", "CHAMNET_TOKEN"], ids=["address alone", "token alone"])
+def test_the_token_of_one_server_is_not_taken_for_another(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("CHAMNET_URL", "CHAMNET_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    stored = Login("https://one.example", "token of one")
+    remember(stored)
+    assert recall() == stored
+    monkeypatch.setenv(variable, "https://two.example")
+    with pytest.raises(NotLoggedInError, match=f"{variable} is set and .* is not: set both"):
+        recall()
+
+
+def test_what_happens_within_a_run_is_not_taken_for_its_own_state(chamnet: Client, owner: Team) -> None:
+    run = begun(owner)
+    followed = threading.Event()
+
+    def work() -> None:
+        followed.wait(20)
+        with writing(run.pk) as writer:
+            writer.start()
+            writer.event("sample.finished", {"status": "failed", "total": 99, "message": "within"})
+            writer.progress(done=2)
+        finish(run)
+        connections.close_all()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    shown: list[tuple[Any, ...]] = []
+
+    def show(run: dict[str, Any]) -> None:
+        shown.append(tuple(run[name] for name in ("status", "total", "done")))
+        followed.set()
+
+    chamnet.wait(str(run.pk), show)
+    worker.join(20)
+    assert ("running", 3, 2) in shown
+    assert {(status, total) for status, total, _ in shown} == {
+        ("queued", 3),
+        ("running", 3),
+        ("succeeded", 3),
+    }
 
 
 def test_a_run_is_followed_over_lost_connections(

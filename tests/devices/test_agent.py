@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client as Browser
 
 from chamnet_web.accounts.models import Team, User
@@ -53,7 +54,7 @@ class Agent:
     def get(self, path: str, status: int = 200) -> Any:
         answer = self.browser.get(f"/api/v1{path}", headers=self.headers)
         assert answer.status_code == status, answer.content
-        return answer.json() if "json" in answer.headers["Content-Type"] else answer.content
+        return answer.json() if "json" in answer.headers["Content-Type"] else answer.getvalue()
 
     def post(self, path: str, data: Any, status: int = 200) -> Any:
         path = path if path.startswith("/api") else f"/api/v1{path}"
@@ -97,7 +98,7 @@ def test_a_table_is_measured_by_what_an_agent_hands_in(phone: Device, work: Work
         assert asked["items"], asked
         kinds.append(len(asked["items"]))
         first = asked["items"][0]
-        content = agent.browser.get(first["url"], headers=agent.headers).content
+        content = agent.browser.get(first["url"], headers=agent.headers).getvalue()
         assert hashlib.sha256(content).hexdigest() == first["sha256"]
         assert len(content) == first["size"]
         assert agent.send(asked, 1000.0 if asked["items"][0]["name"].isdigit() else 20.0) == {"counted": True}
@@ -261,3 +262,21 @@ def test_what_an_agent_measures_is_followed_on_the_devices_page(
     Agent(phone).post("/agent/hello", {"machine": {"processor": "Cortex-A78"}, "meters": []})
     assert "Cortex-A78" in signed_in.get(f"/devices/{phone.pk}/").content.decode()
     assert table_of(phone.owner).source == LatencyTable.Source.WORKER
+
+
+@pytest.mark.django_db
+def test_a_file_to_measure_is_read_as_it_is_sent(phone: Device) -> None:
+    content = b"packed" * 1000
+    row = KernelFile(engine="torchscript", digest="1" * 64, size=len(content))
+    row.sha256 = hashlib.sha256(content).hexdigest()
+    row.file.save("kernel.gz", ContentFile(content))
+    agent = Agent(phone)
+    answer = agent.browser.get(f"/api/v1/agent/files/{row.sha256}", headers=agent.headers)
+    assert answer.streaming
+    assert answer.getvalue() == content
+    told = {name: answer.headers[name] for name in ("Content-Type", "Content-Encoding", "Content-Length")}
+    assert told == {
+        "Content-Type": "application/gzip",
+        "Content-Encoding": "identity",
+        "Content-Length": str(len(content)),
+    }

@@ -138,6 +138,16 @@ def test_uploads_that_cannot_be_are_refused(
     assert not Upload.objects.exists()
 
 
+def test_the_page_and_the_api_find_the_upload_that_the_other_began(signed_in: Client) -> None:
+    body = json.dumps({"name": "photos/all.zip", "size": 9})
+    answers = [
+        signed_in.post(address, body, content_type="application/json")
+        for address in (reverse("uploads"), "/api/v1/uploads", reverse("uploads"))
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert Upload.objects.get().name == "all.zip"
+
+
 def test_too_many_unfinished_uploads_are_refused_until_one_is_removed(signed_in: Client, owner: Team) -> None:
     for number in range(services.MOST_UNFINISHED):
         services.begin_upload(owner, f"{number}.zip", 100)
