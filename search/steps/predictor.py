@@ -26,6 +26,7 @@ from search.predictors import (
 from search.services import predictors
 from search.services.datasets import dataset_of
 from search.spaces import Architecture
+from search.steps import images
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process, training_device
@@ -63,6 +64,7 @@ def propose(step: ClaimedStep) -> None:
         predictors.go_on(writer, predictor)
 
 
+@images.needed()
 def train_sample(step: ClaimedStep) -> None:
     """Trains one proposed architecture, unless its sample has been trained meanwhile."""
     predictor: Predictor = step.run.predictor
