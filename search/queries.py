@@ -25,6 +25,7 @@ from search.models import (
 )
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
+from search.training.recipes import suited
 
 
 def predictor_rows(owner: Any) -> OwnedQuerySet:
@@ -129,7 +130,7 @@ def _reasons(predictor: Predictor, unknown: int) -> list[str]:
         networks = "1 network was" if unknown == 1 else f"{unknown} networks were"
         reasons.append(f"{networks} trained under the same recipe since, which it does not know.")
     recipe = RECIPES.get(predictor.recipe.name)
-    if recipe is not None and recipe.id != predictor.recipe_id:
+    if recipe is not None and predictor.recipe_id not in (recipe.id, suited(recipe, mirrors=True).id):
         reasons.append(f"The recipe “{predictor.recipe.name}” has changed since its samples were trained.")
     dataset = DATASETS.get(predictor.dataset)
     if dataset is not None and predictor.dataset_checksum not in ("", dataset.checksum):
