@@ -99,7 +99,7 @@ def fit(step: ClaimedStep) -> None:
             f"Only {'1 network was' if len(accuracies) == 1 else f'{len(accuracies)} networks were'} "
             f"trained without failing: a predictor needs at least {predictors.FEWEST_SAMPLES}. "
             "Choose a larger budget, or look at the reasons beside the failed samples.",
-            mendable=predictor.proposals.filter(sample__status=Sample.Status.FAILED).exists(),
+            mendable=predictors.lost_proposals(predictor).exists(),
         )
     if all_alike(accuracies):
         raise StepFailedError(
