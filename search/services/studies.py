@@ -26,9 +26,6 @@ from search.spaces import FloatArray, SearchSpace
 from search.spaces.scaling import Scaled, scaled_networks, widest
 from search.training.accuracy import difference_of_means
 
-MOST_TRIALS = 24
-"""Scaled networks that are tried out, those nearest to the limits."""
-
 
 @transaction.atomic
 def start_study(
@@ -173,13 +170,13 @@ def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
 
 
 def _baselines(study: Study, table: OperatorTable, priced: Sequence[tuple[Scaled, float]]) -> list[Baseline]:
-    """Unsaved rows of the scaled networks that a person would consider for the limits."""
+    """Unsaved rows of the scaled networks that a person would consider for the limits.
+
+    They are every resolution's and depth's, not those nearest to a limit alone: which is best is not known
+    from latency, and what is not tried could only make the searched network look better.
+    """
     kept = {network.architecture.id: cost for network, cost in priced}
-    found: dict[str, Scaled] = {}
-    for limit in study.limits:
-        near = sorted(widest(priced, limit), key=lambda one: -kept[one.architecture.id])
-        for network in near[: max(1, MOST_TRIALS // len(study.limits))]:
-            found.setdefault(network.architecture.id, network)
+    found = {network.architecture.id: network for limit in study.limits for network in widest(priced, limit)}
     chosen = list(found.values())
     summed, learned = _sums(table, chosen)
     middle = table.calibration.quantiles_us(summed, 0.5) / 1000.0

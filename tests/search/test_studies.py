@@ -18,11 +18,12 @@ from devices.runs.services import cancel
 from search.models import OwnRecipe, Predictor, Study, StudyEntry, TrainedModel
 from search.services.problems import latency_range
 from search.services.studies import findings, start_study
+from search.spaces import SearchSpace
 from search.spaces.scaling import scaled_networks
 from search.steps import study as steps
 from search.training.recipes import PRESETS
 from search.views.studies import sentence
-from tests.search.world import TINY_RECIPE, predictor_of, roomy_space, table_of
+from tests.search.world import TINY_RECIPE, predictor_of, roomy_space, table_of, tiny_space
 
 # What a run tells the one that began it, it tells after its commit.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tiny_recipes")]
@@ -36,9 +37,13 @@ def predictor(owner: Team, work: Work) -> Predictor:
 
 @pytest.fixture
 def table(owner: Team) -> LatencyTable:
+    return table_with_scaled(owner, roomy_space())
+
+
+def table_with_scaled(owner: Team, space: SearchSpace) -> LatencyTable:
     """A made-up table that has the scaled networks' operators too."""
-    table = table_of(owner, roomy_space())
-    networks = scaled_networks(roomy_space())
+    table = table_of(owner, space)
+    networks = scaled_networks(space)
     operators = {layer.operator.key for one in networks for layer in one.architecture.layers}
     entries = [
         TableEntry(table=table, key=key, samples_us=[]) for key in operators - set(table.operator_keys)
@@ -111,6 +116,16 @@ def test_a_study_measures_tries_searches_trains_and_compares(
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 2 * 2 * len(study.limits)
     assert {row["method"] for row in rows} == {"searched", "scaled"}
+
+
+def test_every_resolution_is_tried_however_many_limits_there_are(owner: Team, work: Work) -> None:
+    space = tiny_space(resolution=(8, 12, 16, 24))
+    predictor, table = predictor_of(owner, work, space=space), table_with_scaled(owner, space)
+    study = begin(owner, predictor, table, limits=[1e3 + number for number in range(12)])
+    work(kinds=["study"], at_most=1)
+    assert sorted(study.baselines.values_list("resolution", "width")) == [
+        (8, 2.0), (12, 2.0), (16, 2.0), (24, 2.0),
+    ]  # fmt: skip
 
 
 def made_up(study: Study, searched: list[float], scaled: list[float]) -> dict[str, Any]:
