@@ -306,7 +306,7 @@ def _at_limit(limit: float, entries: dict[str, StudyEntry], models: Sequence[Tra
     searched, scaled = (found[method]["accuracies"] for method in ("searched", "scaled"))
     if not searched or not scaled:
         return found | {"gain": None, "low": None, "high": None, "reading": "unknown"}
-    gain, low, high = difference_of_means(searched, scaled)
+    gain, low, high = difference_of_means(searched, scaled, images=models[0].test_images or 1)
     reading = "better" if low > 0 else "worse" if high < 0 else "within the noise"
     if not math.isfinite(low):
         return found | {"gain": gain, "low": None, "high": None, "reading": "one seed"}

@@ -136,8 +136,9 @@ def made_up(study: Study, searched: list[float], scaled: list[float]) -> dict[st
         entry = study.entries.get(limit_ms=limit, method=method)
         for seed, accuracy in enumerate(accuracies):
             model = TrainedModel(
-                candidate=entry.candidate, baseline=entry.baseline, seed=seed, test_accuracy=accuracy
-            )
+                candidate=entry.candidate, baseline=entry.baseline, seed=seed, test_accuracy=accuracy,
+                test_images=10_000,
+            )  # fmt: skip
             models.append(model)
     return next(row for row in findings(study, models) if row["limit_ms"] == limit)
 
@@ -156,6 +157,8 @@ def test_what_is_within_the_noise_is_said_to_be(
     noisy = made_up(study, [0.90, 0.86, 0.91], [0.87, 0.90, 0.88])
     assert noisy["reading"] == "within the noise"
     assert "within the noise" in sentence(noisy)
+    lucky = made_up(study, [0.9028] * 3, [0.90] * 3)
+    assert lucky["reading"] == "within the noise"
     lost = made_up(study, [0.80, 0.801, 0.802], [0.88, 0.881, 0.879])
     assert lost["reading"] == "worse"
     assert "is worse by" in sentence(lost)
