@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from scipy.stats import kendalltau, spearmanr
 
 from search.predictors.gaussian_process import GaussianProcess
@@ -38,6 +38,8 @@ class CrossValidation:
     measured: FloatArray
     predicted: FloatArray  # median, accuracy units
     deviation: FloatArray  # standard deviation, accuracy units
+    low: FloatArray  # ends of the central 95 % interval
+    high: FloatArray
     rank: FloatArray  # probability that was given to values below the measured one; uniform when honest
     quality: Quality
 
@@ -92,14 +94,15 @@ def cross_validate(
     whole = GaussianProcess.fit(features, accuracies, bounds=bounds)
     fold = np.empty(n, dtype=np.int64)
     fold[rng.permutation(n)] = np.arange(n) % folds
-    predicted, deviation, rank = np.empty(n), np.empty(n), np.empty(n)
+    predicted, deviation, low, high, rank = np.empty((5, n))
     for index in range(folds):
         if on_fold is not None:
             on_fold()
         inside, outside = fold != index, fold == index
         if all_alike(accuracies[inside]):  # the one number they are is all that these samples say
             alike = accuracies[inside][0]
-            predicted[outside], deviation[outside] = alike, 0.0
+            predicted[outside] = low[outside] = high[outside] = alike
+            deviation[outside] = 0.0
             rank[outside] = 0.5 * (1.0 + np.sign(accuracies[outside] - alike))
             continue
         model = GaussianProcess.fit(features[inside], accuracies[inside], bounds=bounds, start=whole)
@@ -107,10 +110,10 @@ def cross_validate(
         spread = np.sqrt(spread**2 + model.noise)
         predicted[outside] = model.warp.inverse(mean)
         deviation[outside] = model.accuracies(mean, spread)[1]
+        low[outside], high[outside] = _ends(model, mean, spread)
         rank[outside] = ndtr((model.warp.forward(accuracies[outside]) - mean) / spread)
-    return CrossValidation(
-        accuracies, predicted, deviation, rank, measure_quality(accuracies, predicted, rank)
-    )
+    quality = measure_quality(accuracies, predicted, rank)
+    return CrossValidation(accuracies, predicted, deviation, low, high, rank, quality)
 
 
 def learning_curve(
@@ -139,4 +142,12 @@ def leave_one_out(model: GaussianProcess) -> CrossValidation:
     mean, spread = model.left_out()
     predicted, deviation = model.warp.inverse(mean), model.accuracies(mean, spread)[1]
     rank = np.asarray(ndtr((model.warp.forward(model.y) - mean) / spread))
-    return CrossValidation(model.y, predicted, deviation, rank, measure_quality(model.y, predicted, rank))
+    low, high = _ends(model, mean, spread)
+    quality = measure_quality(model.y, predicted, rank)
+    return CrossValidation(model.y, predicted, deviation, low, high, rank, quality)
+
+
+def _ends(model: GaussianProcess, mean: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ends (m,), (m,) of the central 95 % intervals of z's mean and standard deviation, as accuracies."""
+    reach = ndtri(0.975) * spread
+    return model.warp.inverse(mean - reach), model.warp.inverse(mean + reach)
