@@ -114,7 +114,7 @@ def fit(step: ClaimedStep) -> None:
     with step.commit() as writer:
         predictor.fitted = model.to_json()
         predictor.genes = learned
-        writer.progress(done=writer.run.total)
+        writer.progress(done=len(accuracies), total=len(accuracies))
         predictor.quality = asdict(held_out.quality) | {
             "leave_one_out": asdict(leave_one_out(model).quality),
             "reliability": [[level, held_out.coverage(level)] for level in LEVELS],
