@@ -15,9 +15,9 @@ from devices.operators import Layer
 from devices.queries import looked_up, newest_tables
 from devices.tables import OperatorTable
 from search.models import Candidate, TrainedModel
+from search.predictors.quality import LEVEL
 
 FEWEST, MOST = 2, 10
-LEVEL = 0.95
 
 Look = Literal["plain", "predicted", "measured"]
 Better = Literal["", "least", "most"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from search.predictors.samples import all_alike, checked_samples
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+LEVEL = 0.95
+"""Probability of the intervals that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class CrossValidation:
     measured: FloatArray
     predicted: FloatArray  # median, accuracy units
     deviation: FloatArray  # standard deviation, accuracy units
-    low: FloatArray  # ends of the central 95 % interval
+    low: FloatArray  # ends of the central interval of probability LEVEL
     high: FloatArray
     rank: FloatArray  # probability that was given to values below the measured one; uniform when honest
     quality: Quality
@@ -116,23 +119,6 @@ def cross_validate(
     return CrossValidation(accuracies, predicted, deviation, low, high, rank, quality)
 
 
-def learning_curve(
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    sizes: Sequence[int],
-    rng: np.random.Generator,
-    folds: int = 5,
-    bounds: tuple[float, float] | None = None,
-) -> tuple[Quality, ...]:
-    """Cross-validated quality of the first samples of X (n, d), y (n,), as many as each of `sizes` says."""
-    features, accuracies = checked_samples(X, y)
-    return tuple(
-        cross_validate(features[:size], accuracies[:size], folds=folds, rng=rng, bounds=bounds).quality
-        for size in sizes
-    )
-
-
 def leave_one_out(model: GaussianProcess) -> CrossValidation:
     """Leave-one-out predictions of a fitted model, in closed form.
 
@@ -148,6 +134,6 @@ def leave_one_out(model: GaussianProcess) -> CrossValidation:
 
 
 def _ends(model: GaussianProcess, mean: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ends (m,), (m,) of the central 95 % intervals of z's mean and standard deviation, as accuracies."""
-    reach = ndtri(0.975) * spread
+    """Ends (m,), (m,) of the intervals of probability LEVEL of z's mean and deviation, as accuracies."""
+    reach = ndtri(0.5 + LEVEL / 2.0) * spread
     return model.warp.inverse(mean - reach), model.warp.inverse(mean + reach)

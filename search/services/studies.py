@@ -16,10 +16,10 @@ from devices.runs.services import start_run
 from devices.runs.writing import RunWriter
 from devices.tables import OperatorTable
 from search.models import Baseline, Candidate, Predictor, Study, StudyEntry, TrainedModel
+from search.predictors.quality import LEVEL
 from search.services.catalogue import remember_recipe, remember_space
 from search.services.datasets import dataset_of
 from search.services.models import start_model
-from search.services.problems import LEVEL
 from search.services.searches import start_search
 from search.services.tables import table_with
 from search.spaces import FloatArray, SearchSpace

@@ -11,7 +11,6 @@ import pytest
 from search.predictors import (
     GaussianProcess,
     cross_validate,
-    learning_curve,
     leave_one_out,
     measure_quality,
 )
@@ -92,12 +91,6 @@ def test_coverage_grows_with_the_level() -> None:
     shares = [found.coverage(level) for level in (0.1, 0.5, 0.9, 0.999)]
     assert shares == sorted(shares)
     assert found.coverage(0.9) == found.quality.coverage_90
-
-
-def test_the_learning_curve_improves_with_samples() -> None:
-    curve = learning_curve(X, Y, sizes=(15, 60), rng=np.random.default_rng(0), bounds=(0.0, 1.0))
-    assert [quality.n for quality in curve] == [15, 60]
-    assert curve[1].rmse < curve[0].rmse
 
 
 @pytest.mark.parametrize("folds", [1, 61])
