@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from devices.models import LatencyTable, TableEntry
 from devices.runs.models import Run
 from devices.runs.services import cancel
 from search.models import OwnRecipe, Predictor, Study, StudyEntry, TrainedModel
+from search.services.catalogue import name_recipe
 from search.services.problems import latency_range
 from search.services.studies import findings, start_study
 from search.spaces import SearchSpace
@@ -23,7 +25,7 @@ from search.spaces.scaling import scaled_networks
 from search.steps import study as steps
 from search.training.recipes import PRESETS
 from search.views.studies import sentence
-from tests.search.world import TINY_RECIPE, predictor_of, roomy_space, table_of, tiny_space
+from tests.search.world import TINY_RECIPE, begin_predictor, predictor_of, roomy_space, table_of, tiny_space
 
 # What a run tells the one that began it, it tells after its commit.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tiny_recipes")]
@@ -277,6 +279,40 @@ def test_a_recipe_of_ones_own_is_made_shown_offered_and_used(
     assert signed_in.get(own.get_absolute_url()).status_code == 200
     signed_in.force_login(stranger)
     assert signed_in.get(own.get_absolute_url()).status_code == 404
+
+
+def test_what_a_team_calls_a_recipe_is_seen_by_that_team_alone(
+    owner: Team, work: Work, signed_in: Client, stranger: User
+) -> None:
+    other = stranger.teams.get()
+    theirs = name_recipe(other, "Project Lightning", TINY_RECIPE)
+    mine = name_recipe(owner, "short", TINY_RECIPE)
+    assert mine.recipe_id == theirs.recipe_id
+    nameless = name_recipe(other, "Project Thunder", replace(TINY_RECIPE, epochs=2))
+    called = {}
+    for name, recipe in (("Named", mine.recipe_id), ("Nameless", nameless.recipe_id)):
+        built = begin_predictor(owner, name=name, recipe=recipe)
+        called[name] = built.recipe_name
+        pages = [
+            built.get_absolute_url(),
+            reverse("recipe", args=[recipe]),
+            f"{reverse('predictor-new')}?like={built.pk}",
+        ]
+        for address in (*pages, "/predictors/?format=csv", "/api/v1/predictors"):
+            answer = signed_in.get(address)
+            text = b"".join(answer) if answer.streaming else answer.content
+            assert answer.status_code == 200, address
+            assert b"Project" not in text, address
+            assert called[name].encode() in text or address == pages[2], address
+    assert called == {"Named": "short", "Nameless": f"recipe {nameless.recipe_id[:8]}"}
+
+
+def test_a_presets_content_is_refused_under_another_name(signed_in: Client) -> None:
+    values = PRESETS["minutes"].to_json().items()
+    same = {name: value for name, value in values if value is not None and value is not False}
+    response = signed_in.post(reverse("recipe-new"), same | {"name": "mine"})
+    assert response.status_code == 422
+    assert "This is “minutes”, one of the recipes that everyone has." in response.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_images_that_are_a_tie_within_the_tolerance_may_fall_either_way(
     path = tmp_path / "undecided.pt"
     export_torchscript(replace(exported, network=undecided), path)
     shown = TEST[np.flatnonzero(TEST.labels != 2)]
-    last = np.tile(np.float32([0, 0, 5e-5]), (len(shown), 1))
+    last = np.tile(np.array([0, 0, 5e-5], dtype=np.float32), (len(shown), 1))
     found = verify(
         path,
         images=shown.pixels(),
