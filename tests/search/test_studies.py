@@ -9,15 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chamnet_web.accounts.models import Team, User
 from devices.models import LatencyTable, TableEntry
 from devices.runs.models import Run
 from devices.runs.services import cancel
-from search.models import OwnRecipe, Predictor, Study, StudyEntry, TrainedModel
+from search.models import OwnRecipe, Predictor, Search, Study, StudyEntry, TrainedModel
 from search.services.catalogue import name_recipe
+from search.services.models import start_model
 from search.services.problems import latency_range
 from search.services.studies import findings, start_study
 from search.spaces import SearchSpace
@@ -25,7 +28,15 @@ from search.spaces.scaling import scaled_networks
 from search.steps import study as steps
 from search.training.recipes import PRESETS
 from search.views.studies import sentence
-from tests.search.world import TINY_RECIPE, begin_predictor, predictor_of, roomy_space, table_of, tiny_space
+from tests.search.world import (
+    TINY_RECIPE,
+    begin_predictor,
+    best_of,
+    predictor_of,
+    roomy_space,
+    table_of,
+    tiny_space,
+)
 
 # What a run tells the one that began it, it tells after its commit.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tiny_recipes")]
@@ -305,6 +316,21 @@ def test_what_a_team_calls_a_recipe_is_seen_by_that_team_alone(
             assert b"Project" not in text, address
             assert called[name].encode() in text or address == pages[2], address
     assert called == {"Named": "short", "Nameless": f"recipe {nameless.recipe_id[:8]}"}
+
+
+def test_a_candidates_page_asks_no_more_with_more_trainings(
+    owner: Team, search: Search, signed_in: Client
+) -> None:
+    address = best_of(search).get_absolute_url()
+
+    def queries_with(seeds: range) -> int:
+        for seed in seeds:
+            start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=seed)
+        with CaptureQueriesContext(connection) as captured:
+            assert signed_in.get(address).status_code == 200
+        return len(captured)
+
+    assert queries_with(range(1)) == queries_with(range(1, 5))
 
 
 def test_a_presets_content_is_refused_under_another_name(signed_in: Client) -> None:
