@@ -78,11 +78,11 @@ def remember_recipe(name: str, known: Dataset | None = None) -> TrainingRecipe:
     """
     if name in RECIPES:
         recipe = suited(RECIPES[name], mirrors=known is not None and known.mirrors)
-        row = _recipe_row(name, recipe)
-        if row.name == neutral_name(recipe):  # somebody made the same one before it was a preset's
-            row.name = name
-            row.save(update_fields=["name"])
-        return row
+        preset_row = _recipe_row(name, recipe)
+        if preset_row.name == neutral_name(recipe):  # somebody made the same one before it was a preset's
+            preset_row.name = name
+            preset_row.save(update_fields=["name"])
+        return preset_row
     row = TrainingRecipe.objects.filter(pk=name).first()
     if row is None:
         raise KeyError(name)
