@@ -14,9 +14,10 @@ from devices.operators import Layer
 from devices.queries import looked_up, newest_tables
 from devices.tables import OperatorTable
 from search.models import Candidate, TrainedModel
+from search.predictors.quality import LEVEL
+from search.queries import recipe_name
 
 FEWEST, MOST = 2, 10
-LEVEL = 0.95
 
 Look = Literal["plain", "predicted", "measured"]
 Better = Literal["", "least", "most"]
@@ -201,7 +202,9 @@ def _sizes(candidates: Sequence[Candidate]) -> list[Row]:
 def _measured(candidates: Sequence[Candidate]) -> list[Row]:
     """Of the newest finished training of each; no rows where none was trained."""
     rows = TrainedModel.objects.filter(candidate__in=candidates, test_accuracy__isnull=False)
-    newest = {row.candidate_id: row for row in rows.select_related("recipe").order_by("created_at")}
+    newest = {
+        row.candidate_id: row for row in rows.annotate(recipe_name=recipe_name()).order_by("created_at")
+    }
     if not newest:
         return []
 
@@ -210,7 +213,7 @@ def _measured(candidates: Sequence[Candidate]) -> list[Row]:
             model = newest.get(one.pk)
             if model is None:
                 return NOTHING
-            note = f"{model.recipe.name}, seed {model.seed}"
+            note = f"{model.recipe_name}, seed {model.seed}"
             return Cell(getattr(model, field), note=note, address=model.get_absolute_url())
 
         return _row("Measured", label, candidates, cell, look="measured", **facts)

@@ -14,6 +14,7 @@ from devices.listing import STATUS, Choice, Column, Listing, options_of, seconds
 from devices.models import Device
 from devices.runs.models import Run
 from search.models import CostPredictor, ImageSet, Predictor, Sample, Search, TrainedModel
+from search.queries import recipe_name
 
 KINDS = {
     "table": "Latency table",
@@ -79,7 +80,7 @@ def predictors(owner: Any) -> Listing:
             Column("mae", "Held-out error", "mae", number=True),
             Column("spearman", "Rank correlation", "spearman", number=True),
             Column("started", "Started", "created_at"),
-            Column("recipe", "", "recipe.name"),
+            Column("recipe", "", "recipe_name"),
             Column("origin", "", "origin"),
             Column("id", "", "pk"),
         ),
@@ -162,7 +163,7 @@ def models(owner: Any) -> Listing:
                 "model", "Model", _model_name, Coalesce("candidate__search__name", "baseline__study__name")
             ),
             Column("status", "Status", "run.status"),
-            Column("recipe", "Recipe", "recipe.name"),
+            Column("recipe", "Recipe", "recipe_name"),
             Column("test_accuracy", "Test accuracy", "test_accuracy", number=True),
             Column(
                 "predicted_accuracy", "Predicted", _predicted_accuracy, "candidate__accuracy", number=True
@@ -174,12 +175,17 @@ def models(owner: Any) -> Listing:
             Column("device", "", "device_name"),
             Column("id", "", "pk"),
         ),
-        searched=("candidate__search__name", "baseline__study__name", "study__name", "recipe__name"),
+        searched=("candidate__search__name", "baseline__study__name", "study__name", "recipe_name"),
         order="-started",
         choices=(
             STATUS,
             Choice("device", "Device", _devices(owner), _model_of_device),
-            Choice("recipe", "Recipe", options_of(rows, "recipe", "recipe__name"), "recipe"),
+            Choice(
+                "recipe",
+                "Recipe",
+                options_of(rows.annotate(recipe_name=recipe_name()), "recipe", "recipe_name"),
+                "recipe",
+            ),
             Choice("study", "Study", options_of(rows.exclude(study=None), "study", "study__name"), "study"),
         ),
     )

@@ -25,13 +25,22 @@ from search.models import (
 )
 from search.training.datasets import DATASETS
 from search.training.recipes import PRESETS as RECIPES
+from search.training.recipes import suited
+
+
+def recipe_name() -> Coalesce:
+    """What the owner of a row calls its recipe: its own name for it, else the preset's or a neutral one."""
+    own = OwnRecipe.objects.filter(owner=OuterRef("owner"), recipe=OuterRef("recipe"))
+    return Coalesce(Subquery(own.values("name")[:1]), "recipe__name")
 
 
 def predictor_rows(owner: Any) -> OwnedQuerySet:
     """Predictors with their errors, without what only their own pages need."""
     rows = Predictor.objects.owned_by(owner).select_related("run", "space", "recipe")
     bulky = ("fitted", "quality", "genes", "space__definition", "recipe__definition")
-    found: OwnedQuerySet = rows.defer(*bulky).annotate(mae=F("quality__mae"), spearman=F("quality__spearman"))
+    found: OwnedQuerySet = rows.defer(*bulky).annotate(
+        mae=F("quality__mae"), spearman=F("quality__spearman"), recipe_name=recipe_name()
+    )
     return found
 
 
@@ -67,7 +76,8 @@ def model_rows(owner: Any) -> OwnedQuerySet:
     )  # fmt: skip
     searched = Coalesce("candidate__search__table__device__name", "candidate__search__timing__device__name")
     found: OwnedQuerySet = rows.defer(*bulky).annotate(
-        device_name=Coalesce(searched, "baseline__study__asked_table__device__name")
+        device_name=Coalesce(searched, "baseline__study__asked_table__device__name"),
+        recipe_name=recipe_name(),
     )
     return found
 
@@ -129,7 +139,7 @@ def _reasons(predictor: Predictor, unknown: int) -> list[str]:
         networks = "1 network was" if unknown == 1 else f"{unknown} networks were"
         reasons.append(f"{networks} trained under the same recipe since, which it does not know.")
     recipe = RECIPES.get(predictor.recipe.name)
-    if recipe is not None and recipe.id != predictor.recipe_id:
+    if recipe is not None and predictor.recipe_id not in (recipe.id, suited(recipe, mirrors=True).id):
         reasons.append(f"The recipe “{predictor.recipe.name}” has changed since its samples were trained.")
     dataset = DATASETS.get(predictor.dataset)
     if dataset is not None and predictor.dataset_checksum not in ("", dataset.checksum):

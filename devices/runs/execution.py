@@ -62,7 +62,7 @@ def _do(claimed: ClaimedStep) -> None:
         logger.info("the step ends, the run is cancelled")
         claimed.release()
     except StepFailedError as error:
-        _settle(claimed, str(error), mendable=error.mendable)
+        _settle(claimed, str(error), mendable=error.mendable, ends_run=error.ends_run)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             logger.warning("the step ends, the disk is full: %s", error)
@@ -149,9 +149,9 @@ def _wait_for_room(claimed: ClaimedStep) -> None:
         claimed.release()
 
 
-def _settle(claimed: ClaimedStep, reason: str, *, mendable: bool) -> None:
+def _settle(claimed: ClaimedStep, reason: str, *, mendable: bool, ends_run: bool = False) -> None:
     """Ends a step that failed for good: by its kind's last resort, or by failing the run."""
-    last_resort = registry.kind(claimed.run.kind).last_resort(claimed.kind)
+    last_resort = None if ends_run else registry.kind(claimed.run.kind).last_resort(claimed.kind)
     try:
         with claimed.commit(Step.Status.DONE if last_resort else Step.Status.FAILED) as writer:
             if last_resort is not None:

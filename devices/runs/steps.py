@@ -38,11 +38,12 @@ class StepFailedError(Exception):
     """The step cannot succeed, however often it is tried. The message is a sentence for a person.
 
     `mendable` where a person can change that without other settings, so that trying again makes sense.
+    `ends_run` where no step of the run can succeed: it fails even if it could do without this one.
     """
 
-    def __init__(self, reason: str, *, mendable: bool = False) -> None:
+    def __init__(self, reason: str, *, mendable: bool = False, ends_run: bool = False) -> None:
         super().__init__(reason)
-        self.mendable = mendable
+        self.mendable, self.ends_run = mendable, ends_run
 
 
 class ClaimedStep:

@@ -28,7 +28,7 @@ from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.forms.predictors import PredictorForm, PredictorImportForm
 from search.models import Predictor, Proposal
-from search.queries import stale_predictors
+from search.queries import recipe_name, stale_predictors
 from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
@@ -60,7 +60,7 @@ class PredictorFacts(Linked):
 
     @staticmethod
     def resolve_recipe(row: Predictor) -> str:
-        return row.recipe.name
+        return row.recipe_name
 
 
 class PredictorDetail(PredictorFacts):
@@ -140,7 +140,8 @@ class Estimate(Schema):
 @router.get("", response=Page[PredictorFacts])
 def list_predictors(request: HttpRequest, window: Query[Window]) -> Any:
     """List accuracy predictors, the newest first."""
-    rows = Predictor.objects.owned_by(owner_of(request)).select_related("run", "space", "recipe")
+    rows = Predictor.objects.owned_by(owner_of(request)).select_related("run", "space")
+    rows = rows.annotate(recipe_name=recipe_name())
     return page_of(request, rows.defer("fitted", "quality", "genes").order_by("-created_at", "-pk"), window)
 
 

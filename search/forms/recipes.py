@@ -51,6 +51,10 @@ class RecipeForm(forms.Form):
             for name, message in error.errors.items():
                 self.add_error(name, f"This {message}.")
             return cleaned
+        for name, preset in PRESETS.items():
+            if preset.id == cleaned["recipe"].id:
+                self.add_error(None, f"This is “{name}”, one of the recipes that everyone has.")
+                return cleaned
         known = OwnRecipe.objects.filter(owner=self.owner, recipe=cleaned["recipe"].id).first()
         if known is not None:
             self.add_error(None, f"This is what you call “{known.name}” already.")

@@ -109,7 +109,7 @@ def _predictor(predictor: Predictor) -> dict[str, Any]:
 
 
 def _recipe(row: Predictor | Study | TrainedModel) -> Chosen:
-    return Chosen(row.recipe_id, row.recipe.name)
+    return Chosen(row.recipe_id, row.recipe_name)
 
 
 def _study(study: Study) -> dict[str, Any]:

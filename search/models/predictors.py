@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
@@ -33,7 +34,10 @@ class Space(models.Model):
 
 
 class TrainingRecipe(models.Model):
-    """A recipe under the id of its content; shared by everyone, never edited."""
+    """A recipe under the id of its content; shared by everyone, never edited.
+
+    Its name is a preset's or made of the content: what a team calls it is that team's (OwnRecipe).
+    """
 
     id = models.CharField(primary_key=True, max_length=16)
     name = models.CharField(max_length=80)
@@ -41,6 +45,11 @@ class TrainingRecipe(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def name_for(self, owner_id: Any) -> str:
+        """What this owner calls it."""
+        own: str | None = self.names.filter(owner=owner_id).values_list("name", flat=True).first()
+        return own or self.name
 
     def load(self) -> Recipe:
         return Recipe.from_json(self.definition)
@@ -137,6 +146,11 @@ class Predictor(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("predictor", args=[self.pk])
+
+    @cached_property
+    def recipe_name(self) -> str:
+        """What its owner calls the recipe; lists bring it along (search.queries.recipe_name)."""
+        return self.recipe.name_for(self.owner_id)
 
     @property
     def form_url(self) -> str:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from devices.models import Device, LatencyTable
 from devices.runs.models import Run
@@ -53,6 +54,11 @@ class Study(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("study", args=[self.pk])
+
+    @cached_property
+    def recipe_name(self) -> str:
+        """What its owner calls the recipe; lists bring it along (search.queries.recipe_name)."""
+        return self.recipe.name_for(self.owner_id)
 
     @property
     def form_url(self) -> str:

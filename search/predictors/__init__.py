@@ -21,7 +21,6 @@ from search.predictors.quality import (
     CrossValidation,
     Quality,
     cross_validate,
-    learning_curve,
     leave_one_out,
     measure_quality,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "cost_quality",
     "cross_validate",
     "gene_relevance",
-    "learning_curve",
     "leave_one_out",
     "measure_quality",
     "partial_dependence",

@@ -80,6 +80,7 @@ class CostModel:
 class CostQuality:
     """Held-out predictions (n,) of measurements (n,), beside those of the baseline.
 
+    `low` and `high` are the ends of the 95 % intervals;
     errors are mean absolute relative errors; `beats_baseline` asks for a difference of two standard errors.
     """
 
@@ -118,12 +119,11 @@ def cost_quality(
     others = np.array([_constant(np.delete(measured, i), np.delete(cost, i)) for i in range(n)])
     baseline = np.abs(others * cost / measured - 1.0)
     gain = baseline - errors
-    reach = 1.96 * held.deviation
     return CostQuality(
         measured=measured,
         predicted=predicted,
-        low=np.exp(held.predicted - reach),
-        high=np.exp(held.predicted + reach),
+        low=np.exp(held.low),
+        high=np.exp(held.high),
         spearman=held.quality.spearman,
         coverage_90=held.quality.coverage_90,
         error=float(errors.mean()),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from scipy.stats import kendalltau, spearmanr
 
 from search.predictors.gaussian_process import GaussianProcess
@@ -15,6 +15,9 @@ from search.predictors.samples import all_alike, checked_samples
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+LEVEL = 0.95
+"""Probability of the intervals that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class CrossValidation:
     measured: FloatArray
     predicted: FloatArray  # median, accuracy units
     deviation: FloatArray  # standard deviation, accuracy units
+    low: FloatArray  # ends of the central interval of probability LEVEL
+    high: FloatArray
     rank: FloatArray  # probability that was given to values below the measured one; uniform when honest
     quality: Quality
 
@@ -92,14 +97,15 @@ def cross_validate(
     whole = GaussianProcess.fit(features, accuracies, bounds=bounds)
     fold = np.empty(n, dtype=np.int64)
     fold[rng.permutation(n)] = np.arange(n) % folds
-    predicted, deviation, rank = np.empty(n), np.empty(n), np.empty(n)
+    predicted, deviation, low, high, rank = np.empty((5, n))
     for index in range(folds):
         if on_fold is not None:
             on_fold()
         inside, outside = fold != index, fold == index
         if all_alike(accuracies[inside]):  # the one number they are is all that these samples say
             alike = accuracies[inside][0]
-            predicted[outside], deviation[outside] = alike, 0.0
+            predicted[outside] = low[outside] = high[outside] = alike
+            deviation[outside] = 0.0
             rank[outside] = 0.5 * (1.0 + np.sign(accuracies[outside] - alike))
             continue
         model = GaussianProcess.fit(features[inside], accuracies[inside], bounds=bounds, start=whole)
@@ -107,27 +113,10 @@ def cross_validate(
         spread = np.sqrt(spread**2 + model.noise)
         predicted[outside] = model.warp.inverse(mean)
         deviation[outside] = model.accuracies(mean, spread)[1]
+        low[outside], high[outside] = _ends(model, mean, spread)
         rank[outside] = ndtr((model.warp.forward(accuracies[outside]) - mean) / spread)
-    return CrossValidation(
-        accuracies, predicted, deviation, rank, measure_quality(accuracies, predicted, rank)
-    )
-
-
-def learning_curve(
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    sizes: Sequence[int],
-    rng: np.random.Generator,
-    folds: int = 5,
-    bounds: tuple[float, float] | None = None,
-) -> tuple[Quality, ...]:
-    """Cross-validated quality of the first samples of X (n, d), y (n,), as many as each of `sizes` says."""
-    features, accuracies = checked_samples(X, y)
-    return tuple(
-        cross_validate(features[:size], accuracies[:size], folds=folds, rng=rng, bounds=bounds).quality
-        for size in sizes
-    )
+    quality = measure_quality(accuracies, predicted, rank)
+    return CrossValidation(accuracies, predicted, deviation, low, high, rank, quality)
 
 
 def leave_one_out(model: GaussianProcess) -> CrossValidation:
@@ -139,4 +128,12 @@ def leave_one_out(model: GaussianProcess) -> CrossValidation:
     mean, spread = model.left_out()
     predicted, deviation = model.warp.inverse(mean), model.accuracies(mean, spread)[1]
     rank = np.asarray(ndtr((model.warp.forward(model.y) - mean) / spread))
-    return CrossValidation(model.y, predicted, deviation, rank, measure_quality(model.y, predicted, rank))
+    low, high = _ends(model, mean, spread)
+    quality = measure_quality(model.y, predicted, rank)
+    return CrossValidation(model.y, predicted, deviation, low, high, rank, quality)
+
+
+def _ends(model: GaussianProcess, mean: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ends (m,), (m,) of the intervals of probability LEVEL of z's mean and deviation, as accuracies."""
+    reach = ndtri(0.5 + LEVEL / 2.0) * spread
+    return model.warp.inverse(mean - reach), model.warp.inverse(mean + reach)

@@ -35,7 +35,7 @@ def card_sections(model: TrainedModel) -> dict[str, list[Fact]]:
         "Training": [
             ("Data set", f"{known.label}, {len(known.classes)} classes, SHA-256 {known.checksum[:16]}…"),
             ("Images", f"{known.train_images:,} training, {known.validation_images:,} validation"),
-            ("Recipe", f"{model.recipe.name} ({model.recipe_id})"),
+            ("Recipe", f"{model.recipe_name} ({model.recipe_id})"),
             ("Seed", model.seed),
             *((name, value) for name, value in (model.versions or {}).items()),
         ],

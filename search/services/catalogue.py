@@ -77,7 +77,12 @@ def remember_recipe(name: str, known: Dataset | None = None) -> TrainingRecipe:
     Raises KeyError for what is neither.
     """
     if name in RECIPES:
-        return _recipe_row(name, suited(RECIPES[name], mirrors=known is not None and known.mirrors))
+        recipe = suited(RECIPES[name], mirrors=known is not None and known.mirrors)
+        preset_row = _recipe_row(name, recipe)
+        if preset_row.name == neutral_name(recipe):  # somebody made the same one before it was a preset's
+            preset_row.name = name
+            preset_row.save(update_fields=["name"])
+        return preset_row
     row = TrainingRecipe.objects.filter(pk=name).first()
     if row is None:
         raise KeyError(name)
@@ -92,8 +97,13 @@ def known_recipes(owner: Any, known: Dataset) -> dict[str, Recipe]:
 
 
 def name_recipe(owner: Any, name: str, recipe: Recipe) -> OwnRecipe:
-    """A recipe under an owner's own name for it."""
-    return OwnRecipe.objects.create(owner=owner, name=name, recipe=_recipe_row(name, recipe))
+    """A recipe under an owner's own name for it, which nobody else sees."""
+    return OwnRecipe.objects.create(owner=owner, name=name, recipe=_recipe_row(neutral_name(recipe), recipe))
+
+
+def neutral_name(recipe: Recipe) -> str:
+    """What a recipe is called that is no preset's: everyone who makes the same one shares its row."""
+    return f"recipe {recipe.id[:8]}"
 
 
 def _recipe_row(name: str, recipe: Recipe) -> TrainingRecipe:

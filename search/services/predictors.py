@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from devices.runs.models import Run, Step
 from devices.runs.services import start_run
@@ -313,14 +314,23 @@ def begin_again(writer: RunWriter) -> None:
     if not unfitted.exists():
         return
     elsewhere = Predictor.objects.filter(run__in=Run.objects.unfinished()).exclude(pk=predictor.pk)
-    failed = predictor.proposals.filter(sample__status=Sample.Status.FAILED)
-    failed = failed.exclude(sample__proposals__predictor__in=elsewhere)
+    failed = lost_proposals(predictor).exclude(sample__proposals__predictor__in=elsewhere)
     names = [f"train:{index}" for index in failed.values_list("index", flat=True)]
     if not names:
         return
     Sample.objects.filter(pk__in=failed.values("sample")).update(status=Sample.Status.WAITING, reason="")
     writer.redo(writer.run.steps.filter(name__in=names))
     unfitted.delete()  # it is added when the last of them has ended
+
+
+def lost_proposals(predictor: Predictor) -> QuerySet[Proposal]:
+    """Its proposals whose training failed and can be done again: no other predictor was fitted without it.
+
+    What a predictor was fitted to is what succeeded of its samples, which must stay as they are from then on.
+    """
+    fitted = Predictor.objects.usable().exclude(pk=predictor.pk)
+    failed = predictor.proposals.filter(sample__status=Sample.Status.FAILED)
+    return failed.exclude(sample__proposals__predictor__in=fitted)
 
 
 def go_on(writer: RunWriter, predictor: Predictor) -> None:

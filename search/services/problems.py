@@ -16,6 +16,7 @@ from devices.tables import Calibration, OperatorTable
 from search.evolution import Limit
 from search.models import Candidate, CostPredictor, Search
 from search.predictors import CostModel, GaussianProcess, with_cost
+from search.predictors.quality import LEVEL
 from search.services.predictors import predictor_features, predictor_model
 from search.spaces import (
     FILE_BASE,
@@ -28,9 +29,6 @@ from search.spaces import (
     features,
     file_bytes,
 )
-
-LEVEL = 0.95
-"""Probability of the intervals that pages show."""
 
 
 class Cost(Protocol):

@@ -16,18 +16,15 @@ from devices.runs.services import start_run
 from devices.runs.writing import RunWriter
 from devices.tables import OperatorTable
 from search.models import Baseline, Candidate, Predictor, Study, StudyEntry, TrainedModel
+from search.predictors.quality import LEVEL
 from search.services.catalogue import remember_recipe, remember_space
 from search.services.datasets import dataset_of
 from search.services.models import start_model
-from search.services.problems import LEVEL
 from search.services.searches import start_search
 from search.services.tables import table_with
 from search.spaces import FloatArray, SearchSpace
 from search.spaces.scaling import Scaled, scaled_networks, widest
 from search.training.accuracy import difference_of_means
-
-MOST_TRIALS = 24
-"""Scaled networks that are tried out, those nearest to the limits."""
 
 
 @transaction.atomic
@@ -173,13 +170,13 @@ def _begin_searches_and_trials(writer: RunWriter, study: Study) -> None:
 
 
 def _baselines(study: Study, table: OperatorTable, priced: Sequence[tuple[Scaled, float]]) -> list[Baseline]:
-    """Unsaved rows of the scaled networks that a person would consider for the limits."""
+    """Unsaved rows of the scaled networks that a person would consider for the limits.
+
+    They are every resolution's and depth's, not those nearest to a limit alone: which is best is not known
+    from latency, and what is not tried could only make the searched network look better.
+    """
     kept = {network.architecture.id: cost for network, cost in priced}
-    found: dict[str, Scaled] = {}
-    for limit in study.limits:
-        near = sorted(widest(priced, limit), key=lambda one: -kept[one.architecture.id])
-        for network in near[: max(1, MOST_TRIALS // len(study.limits))]:
-            found.setdefault(network.architecture.id, network)
+    found = {network.architecture.id: network for limit in study.limits for network in widest(priced, limit)}
     chosen = list(found.values())
     summed, learned = _sums(table, chosen)
     middle = table.calibration.quantiles_us(summed, 0.5) / 1000.0
@@ -309,7 +306,7 @@ def _at_limit(limit: float, entries: dict[str, StudyEntry], models: Sequence[Tra
     searched, scaled = (found[method]["accuracies"] for method in ("searched", "scaled"))
     if not searched or not scaled:
         return found | {"gain": None, "low": None, "high": None, "reading": "unknown"}
-    gain, low, high = difference_of_means(searched, scaled)
+    gain, low, high = difference_of_means(searched, scaled, images=models[0].test_images or 1)
     reading = "better" if low > 0 else "worse" if high < 0 else "within the noise"
     if not math.isfinite(low):
         return found | {"gain": gain, "low": None, "high": None, "reading": "one seed"}

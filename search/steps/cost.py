@@ -59,7 +59,7 @@ def fit(step: ClaimedStep) -> None:
             "scatter": np.column_stack([measured, held.predicted, held.low, held.high]).tolist(),
         }
         predictor.save(update_fields=["fitted", "quality"])
-        writer.progress(done=writer.run.total)
+        writer.progress(done=len(measured), total=len(measured))
         writer.succeed(
             f"{len(measured)} networks; mean error {100 * held.error:.1f} % on held-out ones, "
             f"{100 * held.baseline_error:.1f} % by the baseline."

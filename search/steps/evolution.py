@@ -61,7 +61,7 @@ def run_generations(step: ClaimedStep) -> None:
         if not offered:
             writer.fail(f"No network met {search.latency_limit_ms:g} ms. Raise the limit, or search longer.")
             return
-        writer.progress(done=search.generations)
+        writer.progress(done=genetic.generation, total=genetic.generation)
         writer.succeed(
             f"{result.evaluations} networks scored; best {100 * offered[0].accuracy:.1f} % "
             f"at {offered[0].latency_ms:.3g} ms."

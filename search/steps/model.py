@@ -19,6 +19,7 @@ from devices.runs.worker import worker_index
 from search.models import Epoch, ModelFile, ModelTiming, TrainedModel
 from search.services.datasets import dataset_of
 from search.services.timings import record_timing
+from search.steps import images
 from search.training import datasets
 from search.training.export import (
     Exported,
@@ -41,6 +42,7 @@ MOST_CHECKED = 10_000
 """Test images that a file is compared on."""
 
 
+@images.needed()
 def train_model(step: ClaimedStep) -> None:
     """Trains from the last checkpoint to the end, saving each epoch; gives the step back when paused."""
     model: TrainedModel = step.run.model
@@ -64,6 +66,7 @@ def train_model(step: ClaimedStep) -> None:
         writer.then("model.export", "model.export", Step.Queue.TRAIN, again=True)
 
 
+@images.needed()
 def export_model(step: ClaimedStep) -> None:
     """Exports the trained network in every format and verifies each file in a fresh process.
 

@@ -26,6 +26,7 @@ from search.predictors import (
 from search.services import predictors
 from search.services.datasets import dataset_of
 from search.spaces import Architecture
+from search.steps import images
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process, training_device
@@ -63,6 +64,7 @@ def propose(step: ClaimedStep) -> None:
         predictors.go_on(writer, predictor)
 
 
+@images.needed()
 def train_sample(step: ClaimedStep) -> None:
     """Trains one proposed architecture, unless its sample has been trained meanwhile."""
     predictor: Predictor = step.run.predictor
@@ -97,7 +99,7 @@ def fit(step: ClaimedStep) -> None:
             f"Only {'1 network was' if len(accuracies) == 1 else f'{len(accuracies)} networks were'} "
             f"trained without failing: a predictor needs at least {predictors.FEWEST_SAMPLES}. "
             "Choose a larger budget, or look at the reasons beside the failed samples.",
-            mendable=predictor.proposals.filter(sample__status=Sample.Status.FAILED).exists(),
+            mendable=predictors.lost_proposals(predictor).exists(),
         )
     if all_alike(accuracies):
         raise StepFailedError(
@@ -112,7 +114,7 @@ def fit(step: ClaimedStep) -> None:
     with step.commit() as writer:
         predictor.fitted = model.to_json()
         predictor.genes = learned
-        writer.progress(done=writer.run.total)
+        writer.progress(done=len(accuracies), total=len(accuracies))
         predictor.quality = asdict(held_out.quality) | {
             "leave_one_out": asdict(leave_one_out(model).quality),
             "reliability": [[level, held_out.coverage(level)] for level in LEVELS],

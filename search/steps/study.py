@@ -11,6 +11,7 @@ from devices.runs.writing import RunWriter
 from search.models import Baseline, Study
 from search.services import studies
 from search.services.datasets import dataset_of
+from search.steps import images
 from search.training.datasets import load_training
 from search.training.networks import build_network
 from search.training.process import prepare_process, training_device
@@ -23,6 +24,7 @@ def advance(step: ClaimedStep) -> None:
         studies.go_on(writer, _study(step))
 
 
+@images.needed()
 def trial(step: ClaimedStep) -> None:
     """Trains a scaled network as the predictor's samples were trained."""
     study = _study(step)

@@ -29,22 +29,33 @@ def wilson_interval(accuracy: float, count: int, level: float = 0.95) -> tuple[f
 
 
 def difference_of_means(
-    first: Sequence[float], second: Sequence[float], level: float = 0.95
+    first: Sequence[float], second: Sequence[float], images: int, level: float = 0.95
 ) -> tuple[float, float, float]:
     """By how much the mean of `first` exceeds that of `second`, and that difference's confidence interval.
 
-    The two may spread differently. Source: Welch, The generalization of Student's problem, Biometrika 1947.
-    With a single value on either side nothing is known of the noise: the interval is unbounded.
+    The values are accuracies in 0..1 on so many test images, one of each training. The two sides may spread
+    differently. Source: Welch, The generalization of Student's problem, Biometrika 1947. Two or three
+    trainings may agree by luck, to the image even; that is no certainty. So the variance of a side is no less
+    than p (1 - p) / images, which is what chance makes of a share p of that many images. p is their mean as
+    though one image more had been right and one more wrong: all or none right is no certainty either.
+
+    With a single value on either side nothing is known of the noise: the interval is unbounded. Raises
+    ValueError for no images.
     """
+    if images < 1:
+        raise ValueError(f"An accuracy on {images} images is no share of them.")
     gain = fmean(first) - fmean(second)
     if min(len(first), len(second)) < 2:
         return gain, -math.inf, math.inf
-    parts = [variance(values) / len(values) for values in (first, second)]
+    parts = [_variance(values, images) / len(values) for values in (first, second)]
     spread = sum(parts)
-    if spread == 0.0:
-        return gain, gain, gain
     freedom = spread**2 / sum(
         part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True)
     )
     half = float(student.ppf(0.5 + level / 2, freedom)) * math.sqrt(spread)
     return gain, gain - half, gain + half
+
+
+def _variance(accuracies: Sequence[float], images: int) -> float:
+    share = (fmean(accuracies) * images + 1) / (images + 2)
+    return max(variance(accuracies), share * (1.0 - share) / images)

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devices.operators import Layer
-from search.training.accuracy import wilson_interval
-
-__all__ = ["model_card", "usage_snippet", "wilson_interval"]
 
 MOST_IN_MATRIX = 20
 """Classes up to which a card shows the whole matrix of confusions."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from search.training.image_files import read_idx
 from search.training.splits import TEST_SEED, stratified_order
-from search.training.stored import LazyImages, open_set
+from search.training.stored import ImagesGoneError, LazyImages, open_set
 
 Split = Literal["train", "validation"]
 
@@ -124,7 +124,7 @@ def load(
     `limit` keeps a stratified part: the first so many images of that order.
 
     Raises ValueError for an unknown name or split, a limit below one image per class, or files whose content
-    is not what the checksum says; FileNotFoundError when the files are not on this machine.
+    is not what the checksum says; ImagesGoneError when the files are not on this machine.
     """
     if split not in ("train", "validation"):
         raise ValueError(f"There is no split “{split}” here; use train or validation.")
@@ -180,7 +180,7 @@ def _pool(known: Dataset, directory: Path | None) -> _Pool:
     source = _SOURCES[known.name]
     problem = source.missing(directory)
     if problem is not None:
-        raise FileNotFoundError(problem)
+        raise ImagesGoneError(problem)
     pool = source.read(directory)
     digest = hashlib.sha256()
     for part in (pool.development, pool.test):

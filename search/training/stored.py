@@ -25,9 +25,15 @@ from search.training.ingestion.sources import read_image
 
 READERS = 4
 """Threads that decode images: most of it happens outside Python's lock."""
+MOST_LOST = 0.02
+"""Share of the images read at once that may have become unreadable; one always may."""
 
 Pixels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
+
+
+class ImagesGoneError(FileNotFoundError):
+    """A data set's images are not where they were; the message is a sentence that says what to do."""
 
 
 class Reader(Protocol):
@@ -57,23 +63,42 @@ class Packed:
 
 
 class Scattered:
-    """Image files below a folder. One that has become unreadable since is black."""
+    """Image files below a folder. A few that have become unreadable since are black.
+
+    Raises ImagesGoneError when the folder is gone, and so does `read` when more than MOST_LOST of the images
+    are: an empty folder is all that a disk leaves that was unmounted.
+    """
 
     def __init__(self, place: Path, facts: dict[str, Any]) -> None:
         self._names = np.load(place / "names.npy", mmap_mode="r", allow_pickle=False)
         self._root, self._limits = Path(facts["root"]), Limits()
+        if not self._root.is_dir():
+            raise ImagesGoneError(
+                f"The folder of the data set, {self._root}, is gone. "
+                "Bring it back to where it was, then try again."
+            )
         self.shape = (len(self._names), facts["size"], facts["size"], facts["channels"])
 
     def read(self, rows: Rows) -> Pixels:
         with ThreadPoolExecutor(READERS) as readers:
             found = list(readers.map(self._one, rows.tolist()))
-        return np.stack(found) if found else np.zeros((0, *self.shape[1:]), dtype=np.uint8)
+        lost = [one for one in found if isinstance(one, UnreadableError)]
+        if len(lost) > max(1, MOST_LOST * len(rows)):
+            raise ImagesGoneError(
+                f"{len(lost)} of {len(rows)} images of the data set can no longer be read from {self._root} "
+                f"(one {lost[0]}). Bring its files back, then try again."
+            )
+        images = np.zeros((len(rows), *self.shape[1:]), dtype=np.uint8)
+        for place, one in enumerate(found):
+            if not isinstance(one, UnreadableError):
+                images[place] = one
+        return images
 
-    def _one(self, row: int) -> Pixels:
+    def _one(self, row: int) -> Pixels | UnreadableError:
         try:
             image = read_image(self._root, os.fsdecode(bytes(self._names[row])), self._limits)
-        except UnreadableError:
-            return np.zeros(self.shape[1:], dtype=np.uint8)
+        except UnreadableError as error:
+            return error
         return fitted(image, self.shape[1])[..., : self.shape[3]]
 
 
@@ -113,14 +138,19 @@ class StoredSet:
 
 
 def open_set(place: Path) -> StoredSet:
-    """Opens a directory. Raises FileNotFoundError when it is gone and ValueError when it is not whole."""
+    """Opens a directory.
+
+    Raises ImagesGoneError when it, or the folder of its images, is gone and ValueError when it is not whole.
+    """
     try:
         facts = json.loads((place / "facts.json").read_text("utf-8"))
         labels = np.load(place / "labels.npy", allow_pickle=False)
         test = np.load(place / "test.npy", allow_pickle=False)
         reader: Reader = Packed(place) if facts["packed"] else Scattered(place, facts)
+    except ImagesGoneError:
+        raise
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"The files of the data set are gone: {error.filename} is missing.") from None
+        raise ImagesGoneError(f"The files of the data set are gone: {error.filename} is missing.") from None
     if not len(labels) == len(test) == reader.shape[0]:
         raise ValueError(f"The files of the data set in {place} do not belong together.")
     return StoredSet(facts, LazyImages(reader, np.arange(len(labels))), labels, test)

@@ -84,7 +84,8 @@ def verify(
     ends the process. `timeout` is in seconds.
 
     Raises VerificationError when the file does not load and run, when any output differs by more than
-    TOLERANCE, or when the test accuracy differs; in 8 bits, when it decides otherwise too often.
+    TOLERANCE, or when the test accuracy differs by more images than are near-ties, whose first two logits
+    change places within that tolerance; in 8 bits, when it decides otherwise too often.
     """
     expected = scratch / "expected.npz"
     if not expected.exists():
@@ -115,7 +116,7 @@ def verify(
         raise VerificationError(
             f"The file's outputs differ by up to {found.max_difference:.2g}; {TOLERANCE:g} is allowed."
         )
-    if found.accuracy != accuracy:
+    if not abs(found.accuracy - accuracy) <= _near_ties(logits) + 0.5 / len(logits):
         raise VerificationError(
             f"The file's test accuracy is {found.accuracy:.4%}, but the trained network's {accuracy:.4%}."
         )
@@ -243,6 +244,12 @@ def _time(loaded: Loaded, preprocessing: Preprocessing, batch: Tensor) -> tuple[
     calls = [loaded.bound(batch.numpy()), bind(alone, (batch,))]
     whole, part = time_networks(calls, rounds=ROUNDS, seed=0)
     return whole, part
+
+
+def _near_ties(logits: npt.NDArray[np.float32]) -> float:
+    """Share of the images of which either of two classes may come first: both logits move by TOLERANCE."""
+    first_two = np.sort(logits, axis=1)[:, -2:]
+    return float((np.diff(first_two, axis=1) <= 2 * TOLERANCE).mean())
 
 
 def _accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:

@@ -27,6 +27,7 @@ from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
 from search.services.probes import estimate, find_probe, how_right, start_probe
+from search.training.recipes import PRESETS
 from search.views.settings import beginning
 from search.views.thinning import quality_state, sample_state, samples_state
 
@@ -211,7 +212,7 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
         "name": f"{earlier.name[:60]}, {budget} samples",
         "space": earlier.space.name,
         "dataset": earlier.dataset,
-        "recipe": earlier.recipe.name,
+        "recipe": earlier.recipe.name if earlier.recipe.name in PRESETS else earlier.recipe_id,
         "budget": budget,
         "initial": earlier.initial,
         "seed": earlier.seed,

@@ -28,6 +28,7 @@ from search.models import Candidate, Predictor, PublishedSet, Search
 from search.queries import (
     can_search,
     newer_table,
+    recipe_name,
     search_rows,
     searches_of_group,
     stale_predictors,
@@ -321,7 +322,7 @@ def _candidate_page(
             if name in forecasts.by_recipe
         ],
         "start": start,
-        "models": candidate.trained_models.select_related("run", "recipe"),
+        "models": candidate.trained_models.select_related("run").annotate(recipe_name=recipe_name()),
         "state": finite(
             {
                 "layers": layers,

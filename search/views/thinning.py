@@ -78,9 +78,7 @@ def quality_state(predictor: Predictor) -> dict[str, Any]:
             for row in evenly(scatter, MOST_POINTS)
         ],
         "scatter_count": len(scatter),
-        "held": sum(
-            abs(measured - predicted) <= 1.96 * deviation for measured, predicted, deviation in scatter
-        ),
+        "held": round(quality.get("coverage_95", 0.0) * len(scatter)),
     }
 
 

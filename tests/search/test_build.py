@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -230,7 +231,9 @@ def test_a_fitted_predictor_knows_what_each_hyperparameter_does(
         )
 
 
-def test_stopping_early_keeps_a_usable_predictor(begin: Callable[..., Predictor], work: Work) -> None:
+def test_stopping_early_keeps_a_usable_predictor_and_claims_no_more_than_was_trained(
+    begin: Callable[..., Predictor], work: Work, signed_in: Client
+) -> None:
     predictor = begin(budget=30)
     work(at_most=16)
     stop_early(predictor.run)
@@ -238,7 +241,11 @@ def test_stopping_early_keeps_a_usable_predictor(begin: Callable[..., Predictor]
     predictor = ended(predictor)
     assert predictor.run.status == Run.Status.SUCCEEDED
     assert predictor.fitted is not None
-    assert 3 <= predictor.proposals.count() < 30
+    trained = predictor.proposals.count()
+    assert 3 <= trained < 30
+    assert predictor.run.done == predictor.run.total == trained
+    (row,) = json.loads(b"".join(signed_in.get("/predictors/", {"format": "json"})))
+    assert (row["samples"], row["budget"]) == (trained, 30)
 
 
 def test_proposals_do_not_depend_on_the_order_in_which_trainings_end(

@@ -29,7 +29,7 @@ from search.steps import model as steps
 from search.training import datasets
 from search.training.export import Exported
 from search.training.trainer import DivergedError
-from tests.search.world import best_of, energy_of, roomy_space, search_of, table_of, tiny_space
+from tests.search.world import best_of, energy_of, predictor_of, roomy_space, search_of, table_of, tiny_space
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tiny_recipes")]
 Work = Callable[..., int]
@@ -185,6 +185,13 @@ def test_candidates_are_distinct_ranked_and_within_the_limit(search: Search) -> 
         assert row.latency_low_ms < row.latency_ms < row.latency_high_ms
         assert row.accuracy_low < row.accuracy < row.accuracy_high
     assert search.generation_rows.count() == 12
+
+
+def test_a_search_that_has_seen_its_whole_space_counts_its_own_generations(owner: Team, work: Work) -> None:
+    space = tiny_space()
+    found = search_of(owner, predictor_of(owner, work), table_of(owner, space), work, generations=200)
+    assert found.run.status == Run.Status.SUCCEEDED, found.run.reason
+    assert found.run.done == found.run.total == found.generation_rows.count() < 200
 
 
 def test_a_search_continued_step_by_step_ends_as_one_in_a_single_step(

@@ -18,6 +18,7 @@ from devices.meters import EnergyFound
 from devices.models import Device, NetworkMeasurement
 from devices.profiling import network_calls, time_networks
 from devices.runs.models import Run
+from devices.runs.services import stop_early
 from devices.services import this_machine
 from search.models import CostPredictor
 from search.services.costs import measure_costs
@@ -82,6 +83,20 @@ def test_the_sampler_picks_networks_whose_energy_makes_a_predictor_better_than_t
     for text in ("a made-up meter", "0.001 J", "3.50", "2.0"):
         assert text in page, text
     assert "The baseline is as good." not in page
+
+
+@pytest.mark.usefixtures("made_up_meter")
+def test_measuring_that_is_stopped_early_counts_what_was_measured(owner: Team, work: Work) -> None:
+    table = table_of(owner, roomy_space())
+    energy = measure_costs(
+        owner=owner, device=table.device, space=roomy_space(), quantity="energy", budget=24
+    )
+    work(at_most=18)
+    assert stop_early(energy.run)
+    work()
+    energy.refresh_from_db()
+    assert energy.run.status == Run.Status.SUCCEEDED, energy.run.reason
+    assert energy.run.done == energy.run.total == len(energy.measurements) < 24
 
 
 def test_a_reading_program_measures_real_networks_and_proportional_energy_says_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from PIL import Image
 
 from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
-from devices.runs.services import cancel, pause, resume
+from devices.runs.services import cancel, pause, resume, retry
 from search.models import ImageSet, Predictor, Sample, Upload
 from search.services import datasets as services
 from search.services.catalogue import measurable_spaces, space_for
@@ -305,6 +306,30 @@ def test_networks_are_trained_on_it_and_see_no_test_image(
 
     kept = signed_in.post(reverse("dataset-remove", args=[row.pk]), follow=True).content.decode()
     assert "was trained on it, so it stays" in kept
+
+
+@pytest.mark.usefixtures("tiny_recipes")
+def test_a_build_whose_images_are_gone_fails_with_what_to_do_and_goes_on_when_they_are_back(
+    owner: Team, tmp_path: Path, work: Work, settings: Any
+) -> None:
+    settings.DATASET_PACKED_MB = 0
+    folder = folder_of(tmp_path / "pets", files(3, 20))
+    row = services.start_import(owner=owner, name="Pets", path=folder, size=8)
+    work()
+    row.refresh_from_db()
+    predictor = own_predictor(owner, row)
+    away = shutil.move(folder, tmp_path / "away")
+    work()
+    run = predictor.run
+    run.refresh_from_db()
+    assert (run.status, run.can_retry) == (Run.Status.FAILED, True)
+    assert run.reason.startswith(f"The folder of the data set, {folder}, is gone. Bring it back")
+    assert not Sample.objects.filter(status__in=["succeeded", "failed"]).exists()
+    shutil.move(away, folder)
+    assert retry(run)
+    work()
+    run.refresh_from_db()
+    assert Sample.objects.filter(status="succeeded").count() == 4, run.reason
 
 
 def test_it_can_be_chosen_wherever_data_sets_are(

@@ -154,6 +154,8 @@ def test_a_predictors_page_stays_small_and_its_file_has_every_sample(
     assert len(state["samples"]) == 40
     assert (state["sample_count"], state["quality_count"], state["scatter_count"]) == (60, 50, 60)
     assert (len(state["quality"]), len(state["scatter"])) == (20, 20)
+    assert predictor.quality["coverage_95"] == 0.95
+    assert state["held"] == 57  # what “95 % intervals hold” says on the same page, of 60
     found = predictor.proposals.filter
     of = {status: found(sample__status=status).count() for status in Sample.Status.values}
     shown = [sample["status"] for sample in state["samples"]]

@@ -18,6 +18,7 @@ from devices.services import this_machine
 from search.models import Predictor, Sample, Search
 from search.services import disk
 from search.services.models import start_model
+from search.services.predictors import predictor_model
 from search.services.quickstart import start_quickstart
 from search.services.searches import start_search
 from search.services.studies import start_study
@@ -84,6 +85,31 @@ def test_a_failed_sample_that_another_build_counts_on_stays_as_it_is(
     shared = {proposal.sample_id for proposal in second.proposals.all()}
     assert shared
     assert set(Sample.objects.filter(pk__in=shared).values_list("status", flat=True)) == {"failed"}
+
+
+def test_what_a_fitted_predictor_was_fitted_without_is_not_trained_for_another_one(
+    owner: Team, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash_at_first(step: Any, predictor: Predictor, proposal: Any) -> dict[str, Any]:
+        return crash() if proposal.index < 2 else made_up(step, predictor, proposal)
+
+    monkeypatch.setattr(predictor_steps, "_train", crash_at_first)
+    fitted = begin_predictor(owner, name="First", budget=9)
+    work()
+    fitted.refresh_from_db()
+    assert fitted.run.status == Run.Status.SUCCEEDED, fitted.run.reason
+    second = begin_predictor(owner, name="Second", budget=4)
+    work()
+    second.run.refresh_from_db()
+    assert "Only 2 networks were trained" in second.run.reason
+    assert not second.run.can_retry  # these two stay lost
+    third = begin_predictor(owner, name="Third", budget=4, initial=3)
+    monkeypatch.setattr(predictor_steps, "_train", crash)
+    work()
+    monkeypatch.setattr(predictor_steps, "_train", made_up)
+    retry(third.run)
+    work()
+    assert len(predictor_model(fitted).y) == 7
 
 
 def test_a_final_training_goes_on_where_it_broke(

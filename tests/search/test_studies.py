@@ -5,24 +5,38 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chamnet_web.accounts.models import Team, User
 from devices.models import LatencyTable, TableEntry
 from devices.runs.models import Run
 from devices.runs.services import cancel
-from search.models import OwnRecipe, Predictor, Study, StudyEntry, TrainedModel
+from search.models import OwnRecipe, Predictor, Search, Study, StudyEntry, TrainedModel
+from search.services.catalogue import name_recipe
+from search.services.models import start_model
 from search.services.problems import latency_range
 from search.services.studies import findings, start_study
+from search.spaces import SearchSpace
 from search.spaces.scaling import scaled_networks
 from search.steps import study as steps
 from search.training.recipes import PRESETS
 from search.views.studies import sentence
-from tests.search.world import TINY_RECIPE, predictor_of, roomy_space, table_of
+from tests.search.world import (
+    TINY_RECIPE,
+    begin_predictor,
+    best_of,
+    predictor_of,
+    roomy_space,
+    table_of,
+    tiny_space,
+)
 
 # What a run tells the one that began it, it tells after its commit.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tiny_recipes")]
@@ -36,9 +50,13 @@ def predictor(owner: Team, work: Work) -> Predictor:
 
 @pytest.fixture
 def table(owner: Team) -> LatencyTable:
+    return table_with_scaled(owner, roomy_space())
+
+
+def table_with_scaled(owner: Team, space: SearchSpace) -> LatencyTable:
     """A made-up table that has the scaled networks' operators too."""
-    table = table_of(owner, roomy_space())
-    networks = scaled_networks(roomy_space())
+    table = table_of(owner, space)
+    networks = scaled_networks(space)
     operators = {layer.operator.key for one in networks for layer in one.architecture.layers}
     entries = [
         TableEntry(table=table, key=key, samples_us=[]) for key in operators - set(table.operator_keys)
@@ -113,6 +131,16 @@ def test_a_study_measures_tries_searches_trains_and_compares(
     assert {row["method"] for row in rows} == {"searched", "scaled"}
 
 
+def test_every_resolution_is_tried_however_many_limits_there_are(owner: Team, work: Work) -> None:
+    space = tiny_space(resolution=(8, 12, 16, 24))
+    predictor, table = predictor_of(owner, work, space=space), table_with_scaled(owner, space)
+    study = begin(owner, predictor, table, limits=[1e3 + number for number in range(12)])
+    work(kinds=["study"], at_most=1)
+    assert sorted(study.baselines.values_list("resolution", "width")) == [
+        (8, 2.0), (12, 2.0), (16, 2.0), (24, 2.0),
+    ]  # fmt: skip
+
+
 def made_up(study: Study, searched: list[float], scaled: list[float]) -> dict[str, Any]:
     """What would be found had the models of the first limit these accuracies."""
     limit = study.limits[0]
@@ -121,8 +149,9 @@ def made_up(study: Study, searched: list[float], scaled: list[float]) -> dict[st
         entry = study.entries.get(limit_ms=limit, method=method)
         for seed, accuracy in enumerate(accuracies):
             model = TrainedModel(
-                candidate=entry.candidate, baseline=entry.baseline, seed=seed, test_accuracy=accuracy
-            )
+                candidate=entry.candidate, baseline=entry.baseline, seed=seed, test_accuracy=accuracy,
+                test_images=10_000,
+            )  # fmt: skip
             models.append(model)
     return next(row for row in findings(study, models) if row["limit_ms"] == limit)
 
@@ -141,6 +170,8 @@ def test_what_is_within_the_noise_is_said_to_be(
     noisy = made_up(study, [0.90, 0.86, 0.91], [0.87, 0.90, 0.88])
     assert noisy["reading"] == "within the noise"
     assert "within the noise" in sentence(noisy)
+    lucky = made_up(study, [0.9028] * 3, [0.90] * 3)
+    assert lucky["reading"] == "within the noise"
     lost = made_up(study, [0.80, 0.801, 0.802], [0.88, 0.881, 0.879])
     assert lost["reading"] == "worse"
     assert "is worse by" in sentence(lost)
@@ -259,6 +290,55 @@ def test_a_recipe_of_ones_own_is_made_shown_offered_and_used(
     assert signed_in.get(own.get_absolute_url()).status_code == 200
     signed_in.force_login(stranger)
     assert signed_in.get(own.get_absolute_url()).status_code == 404
+
+
+def test_what_a_team_calls_a_recipe_is_seen_by_that_team_alone(
+    owner: Team, work: Work, signed_in: Client, stranger: User
+) -> None:
+    other = stranger.teams.get()
+    theirs = name_recipe(other, "Project Lightning", TINY_RECIPE)
+    mine = name_recipe(owner, "short", TINY_RECIPE)
+    assert mine.recipe_id == theirs.recipe_id
+    nameless = name_recipe(other, "Project Thunder", replace(TINY_RECIPE, epochs=2))
+    called = {}
+    for name, recipe in (("Named", mine.recipe_id), ("Nameless", nameless.recipe_id)):
+        built = begin_predictor(owner, name=name, recipe=recipe)
+        called[name] = built.recipe_name
+        pages = [
+            built.get_absolute_url(),
+            reverse("recipe", args=[recipe]),
+            f"{reverse('predictor-new')}?like={built.pk}",
+        ]
+        for address in (*pages, "/predictors/?format=csv", "/api/v1/predictors"):
+            answer = signed_in.get(address)
+            text = b"".join(answer) if answer.streaming else answer.content
+            assert answer.status_code == 200, address
+            assert b"Project" not in text, address
+            assert called[name].encode() in text or address == pages[2], address
+    assert called == {"Named": "short", "Nameless": f"recipe {nameless.recipe_id[:8]}"}
+
+
+def test_a_candidates_page_asks_no_more_with_more_trainings(
+    owner: Team, search: Search, signed_in: Client
+) -> None:
+    address = best_of(search).get_absolute_url()
+
+    def queries_with(seeds: range) -> int:
+        for seed in seeds:
+            start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=seed)
+        with CaptureQueriesContext(connection) as captured:
+            assert signed_in.get(address).status_code == 200
+        return len(captured)
+
+    assert queries_with(range(1)) == queries_with(range(1, 5))
+
+
+def test_a_presets_content_is_refused_under_another_name(signed_in: Client) -> None:
+    values = PRESETS["minutes"].to_json().items()
+    same = {name: value for name, value in values if value is not None and value is not False}
+    response = signed_in.post(reverse("recipe-new"), same | {"name": "mine"})
+    assert response.status_code == 422
+    assert "This is “minutes”, one of the recipes that everyone has." in response.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from search.forms import devices as device_forms
 from search.forms import predictors as forms
 from search.models import CostPredictor, Predictor, Sample, Search, TrainingRecipe
 from search.queries import stale_predictors
+from search.services.catalogue import remember_recipe
 from search.services.predictors import predictor_features, predictor_model, start_predictor
+from search.training.datasets import dataset
 from tests.search.world import (
     begin_predictor,
     csv_of,
@@ -180,6 +183,16 @@ def test_samples_trained_since_make_a_version_stale_until_it_is_fitted_to_them(
     assert stale_predictors([again]) == {again.pk: []}
     signed_in.post(f"/predictors/{again.pk}/refit/")
     assert Predictor.objects.filter(origin="refitted").count() == 1
+
+
+def test_a_preset_that_mirrors_images_where_the_data_set_allows_it_has_not_changed(
+    owner: Team, work: Work
+) -> None:
+    predictor = predictor_of(owner, work)
+    predictor.recipe = remember_recipe("seconds", replace(dataset("digits"), mirrors=True))
+    predictor.save()
+    assert predictor.recipe.load().flip
+    assert stale_predictors([predictor]) == {predictor.pk: []}
 
 
 def test_a_changed_recipe_or_data_set_makes_a_version_stale(owner: Team, work: Work) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.predictors import CostModel, cost_quality, with_cost
+from search.predictors import CostModel, cost_quality, cross_validate, with_cost
 from tests.search.predictors.toy import ordinal_view
 
 VIEW = ordinal_view(*[5] * 6)
@@ -33,6 +33,16 @@ def test_it_beats_the_baseline_where_power_depends_on_the_network_and_says_so() 
     assert found.error < 0.05 < found.baseline_error
     assert found.spearman > 0.95
     assert np.all(found.low > 0.0)
+
+
+def test_the_ends_are_those_of_the_models_own_intervals() -> None:
+    # One in five is measured twice too high: the belief about the others is far from normal.
+    noise = np.where(np.arange(len(POPULATION)) % 5 == 0, 2.0, 1.0)
+    energy = hungry(POPULATION) * noise
+    found = cost_quality(POPULATION, energy, latency(POPULATION), FEATURES, np.random.default_rng(0))
+    held = cross_validate(FEATURES(POPULATION), np.log(energy), folds=5, rng=np.random.default_rng(0))
+    assert np.mean((found.low <= energy) & (energy <= found.high)) == held.quality.coverage_95
+    assert not np.allclose(found.predicted / found.low, found.high / found.predicted, rtol=0.05)
 
 
 def test_where_energy_is_proportional_to_latency_the_baseline_is_as_good_and_it_says_so() -> None:

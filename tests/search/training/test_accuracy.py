@@ -37,16 +37,40 @@ def test_what_is_no_share_or_no_level_is_refused(accuracy: float, count: int, le
 def test_the_gain_and_its_interval_are_welchs() -> None:
     first, second = [0.91, 0.93, 0.92, 0.95], [0.90, 0.89, 0.905]
     expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    gain, low, high = difference_of_means(first, second)
+    gain, low, high = difference_of_means(first, second, images=10**6)
     assert gain == pytest.approx(np.mean(first) - np.mean(second))
     assert (low, high) == pytest.approx((expected.low, expected.high))
 
 
 def test_one_value_says_nothing_of_the_noise() -> None:
-    gain, low, high = difference_of_means([0.9], [0.8, 0.81])
+    gain, low, high = difference_of_means([0.9], [0.8, 0.81], images=360)
     assert gain == pytest.approx(0.095)
     assert (low, high) == (-math.inf, math.inf)
 
 
-def test_values_without_spread_leave_no_interval() -> None:
-    assert difference_of_means([0.5, 0.5], [0.25, 0.25]) == (0.25, 0.25, 0.25)
+def test_trainings_that_agree_to_the_image_are_no_certainty() -> None:
+    one_image = 1 / 360
+    gain, low, high = difference_of_means([0.9 + one_image] * 2, [0.9] * 2, images=360)
+    assert gain == pytest.approx(one_image)
+    assert low < 0 < high
+    clear, low, _ = difference_of_means([0.9] * 2, [0.5] * 2, images=360)
+    assert 0 < low < clear
+
+
+def test_the_interval_narrows_with_the_test_images_down_to_the_spread_of_the_trainings() -> None:
+    first, second = [0.91, 0.912, 0.911], [0.90, 0.901, 0.902]
+    widths = [
+        high - low
+        for _, low, high in (
+            difference_of_means(first, second, images=n) for n in (100, 10_000, 10**6, 10**9)
+        )
+    ]
+    assert widths[0] > widths[1] > widths[2]
+    assert widths[2] == widths[3]
+
+
+def test_all_images_right_or_none_at_all_are_no_certainty_either() -> None:
+    gain, low, high = difference_of_means([1.0, 1.0], [1.0, 1.0], images=360)
+    assert low < gain == 0.0 < high
+    with pytest.raises(ValueError, match="no share"):
+        difference_of_means([0.5, 0.5], [0.25, 0.25], images=0)

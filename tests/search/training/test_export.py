@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from devices.profiling.torchscript import load
 from search.training.batches import Preprocess, as_tensor
@@ -217,6 +220,29 @@ def test_a_fresh_process_gives_the_trained_networks_outputs(
     assert found.accuracy == (logits.argmax(1) == TEST.labels).mean()
     assert 0 < found.preprocessing_ms < found.latency_ms <= found.latency_p50_ms
     assert found.sha256 == sha256_of(file)
+
+
+def test_images_that_are_a_tie_within_the_tolerance_may_fall_either_way(
+    exported: Exported, tmp_path: Path
+) -> None:
+    undecided = copy.deepcopy(exported.network)
+    *_, classifier = (module for module in undecided.modules() if isinstance(module, nn.Linear))
+    nn.init.zeros_(classifier.weight)
+    nn.init.zeros_(classifier.bias)
+    path = tmp_path / "undecided.pt"
+    export_torchscript(replace(exported, network=undecided), path)
+    shown = TEST[np.flatnonzero(TEST.labels != 2)]
+    last = np.tile(np.array([0, 0, 5e-5], dtype=np.float32), (len(shown), 1))
+    found = verify(
+        path,
+        images=shown.pixels(),
+        labels=shown.labels,
+        logits=last,
+        threads=1,
+        batch_size=1,
+        scratch=tmp_path,
+    )
+    assert (found.agreement, found.accuracy) == (0.0, 0.5)
 
 
 def test_a_file_of_another_network_is_refused_with_the_difference(

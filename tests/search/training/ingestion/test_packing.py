@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from search.training.ingestion.packing import previews, put_together
 from search.training.ingestion.slices import plan, read_slices
 from search.training.ingestion.sources import FolderSource, open_source
 from search.training.preprocessing import Preprocessing
-from search.training.stored import LazyImages, open_set
+from search.training.stored import ImagesGoneError, LazyImages, open_set
 from tests.search.training.examples import quick_recipe
 from tests.search.training.ingestion.made import files, folder_of, picture, zip_of
 
@@ -202,6 +203,22 @@ def test_a_set_too_large_to_pack_stays_in_its_folder_and_trains_the_same(tmp_pat
     assert np.array_equal(np.asarray(sets[0].images), np.asarray(sets[1].images))
     data = datasets.load_training(known(scattered, tmp_path / "scattered"), seed=0)
     assert len(data.train) == 38
+
+
+def test_a_folder_that_is_gone_or_empty_trains_nothing(tmp_path: Path) -> None:
+    root = folder_of(tmp_path / "set", files(3, 20))
+    scattered = take(root, tmp_path, limits=Limits(packed=100))
+    own = known(scattered, tmp_path / "made")
+    (root / "class1" / "7.png").write_bytes(b"damaged since")
+    black = [image for image in np.asarray(open_set(tmp_path / "made").images) if not image.any()]
+    assert len(black) == 1
+    shutil.rmtree(root)
+    root.mkdir()  # as an unmounted disk leaves it
+    with pytest.raises(ImagesGoneError, match=r"38 of 38 images .* can no longer be read from .*/set "):
+        datasets.load_training(own, seed=0)
+    root.rmdir()
+    with pytest.raises(ImagesGoneError, match="Bring it back to where it was"):
+        datasets.load_training(own, seed=0)
 
 
 def test_a_zip_too_large_to_pack_says_what_to_do(tmp_path: Path) -> None:
