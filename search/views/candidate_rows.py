@@ -16,6 +16,7 @@ from search.candidates import Explored, asked, in_order
 from search.models import Candidate
 
 ROWS = 50
+PICKED = 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,22 @@ class Asked:
     @property
     def is_filtered(self) -> bool:
         return self.kept or bool(self.ranges)
+
+
+def picked_of(request: HttpRequest) -> list[UUID]:
+    """The candidates that the address says are picked."""
+    return ids_asked(request, "candidate", PICKED)
+
+
+def ids_asked(request: HttpRequest, name: str, most: int) -> list[UUID]:
+    """The first `most` ids that a parameter of the address has, each once; what is none is left out."""
+    found: dict[UUID, None] = {}
+    for text in request.GET.getlist(name):
+        try:
+            found[UUID(text)] = None
+        except ValueError:
+            continue
+    return list(found)[:most]
 
 
 def rows_context(request: HttpRequest, view: Asked, count: int, form: str = "explore") -> dict[str, Any]:

@@ -31,7 +31,7 @@ from search.queries import (
 from search.services.drawing import block_of, blocks
 from search.services.models import start_model
 from search.services.searches import keep_front_point, search_range, start_searches
-from search.views.candidate_rows import Asked, rows_context
+from search.views.candidate_rows import Asked, picked_of, rows_context
 from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
@@ -152,6 +152,7 @@ def _asked(request: HttpRequest, search: Search) -> Asked:
         searches=[Explored(search, first.limits if first else [])],
         kept=bool(request.GET.get("feasible")),
         sort=request.GET.get("sort", ""),
+        picked=picked_of(request),
     )
 
 

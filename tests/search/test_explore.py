@@ -137,6 +137,18 @@ def test_the_table_is_sorted_filtered_paged_and_counted(signed_in: Client, searc
     assert "All 120 candidates are shown." in signed_in.get(address).content.decode()
 
 
+def test_what_is_picked_stays_picked_when_the_table_is_sorted_or_paged(
+    signed_in: Client, search: Search
+) -> None:
+    crowd(search, 60)
+    near, far = (str(search.candidates.get(rank=rank).pk) for rank in (3, 55))
+    for address in (search.get_absolute_url(), reverse("search-rows", args=[search.pk])):
+        page = signed_in.get(address, {"candidate": [near, far], "page": "1"})
+        assert [str(line["candidate"].pk) for line in page.context["lines"] if line["picked"]] == [near]
+        assert [str(one.pk) for one in page.context["elsewhere"]] == [far]
+        assert f'value="{far}" form="picks" checked' in page.content.decode()
+
+
 def test_ranges_mean_the_same_in_the_table_and_in_the_columns(signed_in: Client, search: Search) -> None:
     crowd(search, 300)
     columns = columns_of(signed_in.get(f"/explore/columns/?search={search.pk}").content)

@@ -185,6 +185,7 @@ const picks = /** @type {HTMLFormElement | null} */ (document.getElementById("pi
 if (picks) {
   wirePicks(picks);
   followPartLinks((asked) => {
+    asked.delete("candidate");
     for (const id of picksOf(picks)) asked.append("candidate", id);
     void loadPart(`${location.pathname}rows/?${asked}`);
     asked.delete("candidate");
