@@ -19,6 +19,7 @@ from devices.exports import Export, export, export_asked, of_records
 from devices.listing import ROWS_AT_ONCE, Listed, list_response
 from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
+from search.forms.fields import recipe_value
 from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
 from search.lists import SAMPLES, predictors
 from search.models import Predictor
@@ -213,7 +214,7 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
         "name": f"{earlier.name[:60]}, {budget} samples",
         "space": earlier.space.name,
         "dataset": earlier.dataset,
-        "recipe": earlier.recipe.name,
+        "recipe": recipe_value(earlier.owner, earlier.recipe),
         "budget": budget,
         "initial": earlier.initial,
         "seed": earlier.seed,
