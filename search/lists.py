@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from devices.listing import STATUS, Choice, Column, Listing, options_of, seconds, time_taken
+from devices.listing import STATUS, Choice, Column, Listing, Options, options_of, seconds, time_taken
 from devices.models import Device
 from devices.runs.models import Run
 from search.models import CostPredictor, ImageSet, Predictor, Sample, Search, TrainedModel
@@ -34,7 +34,7 @@ def kind_label(run: Run) -> str:
     return KINDS.get(run.kind, run.kind.replace("_", " ").capitalize())
 
 
-def _devices(owner: Any) -> list[tuple[str, str]]:
+def _devices(owner: Any) -> Options:
     return options_of(Device.objects.owned_by(owner), "pk", "name")
 
 
