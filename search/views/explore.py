@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import Axis, axes_of, explored, thinned, varied
-from search.columns import KEEPS, MOST, ON_FRONT, packed
+from search.columns import KEEPS, ON_FRONT, packed
 from search.models import Candidate, Search
 from search.views.candidate_rows import Asked, ids_asked, picked_of, rows_context
 from search.views.candidates import glance
@@ -130,7 +130,6 @@ def _state(
             {
                 "id": str(one.search.pk),
                 "name": one.search.name,
-                "device": one.search.device.name,
                 "limit_ms": one.search.latency_limit_ms,
                 "glance": reverse("candidate-glance", args=[one.search.pk, 0]),
             }
@@ -152,10 +151,8 @@ def _state(
             for row in drawn
         ],
         "count": count,
-        "most": MOST,
         "keeps": KEEPS,
         "on_front": ON_FRONT,
         "columns": f"{reverse('explore-columns')}?{query}",
         "rows": reverse("explore-rows"),
-        "compare": reverse("comparison"),
     }

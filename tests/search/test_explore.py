@@ -187,6 +187,16 @@ def test_columns_hold_what_the_rows_hold(signed_in: Client, search: Search) -> N
     assert columns["stage4.channels"].tolist() == [row.architecture.values["stage4.channels"] for row in rows]
 
 
+def test_columns_that_hold_a_part_of_the_candidates_say_how_many_there_are(
+    signed_in: Client, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.columns.MOST", 20)
+    crowd(search, 50)
+    content = signed_in.get(f"/explore/columns/?search={search.pk}").content
+    head = json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])
+    assert (head["count"], head["every"]) == (20, 50)
+
+
 def test_an_address_of_nonsense_and_of_others_shows_no_more_than_is_ones_own(
     signed_in: Client, search: Search, stranger: User
 ) -> None:
