@@ -127,7 +127,6 @@ def _search_page(
                 "run": run_state(search.run),
                 "limit_ms": search.latency_limit_ms,
                 "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
-                "population": search.population,
                 "candidates": [drawn_state(row) for row in sorted(drawn, key=lambda row: row.rank)],
                 "candidate_count": every,
                 "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
@@ -159,22 +158,25 @@ def _asked(request: HttpRequest, search: Search) -> Asked:
 def generations_state(search: Search) -> dict[str, Any]:
     """Every generation's summary, and the populations of at most REPLAYED of them, thinned unless newest.
 
-    A population is a list of [latency in ms, predicted accuracy].
+    A population is a list of [latency in ms, predicted accuracy]; `all_counts` is of it before it is thinned.
     """
     summaries = list(search.generation_rows.values_list("number", "summary"))
     every = max(1, -(-len(summaries) // REPLAYED))
     newest = summaries[-1][0] if summaries else 0
     replayed = [number for number, _ in summaries if number % every == 0 or number == newest]
     rows = search.generation_rows.filter(number__in=replayed).values_list("number", "points")
+    kept, counts = {}, {}
+    for number, points in rows.iterator():
+        step = 1 if number == newest else max(1, -(-len(points) // REPLAYED_POINTS))
+        kept[number], counts[number] = points[::step], len(points)
     return {
         "generations": [
             {"number": number} | {name: summary.get(name) for name in SUMMARISED}
             for number, summary in summaries
         ],
-        "all_points": {
-            number: points if number == newest else points[:: max(1, -(-len(points) // REPLAYED_POINTS))]
-            for number, points in rows.iterator()
-        },
+        "all_points": kept,
+        "all_counts": counts,
+        "replayed": {"generations": REPLAYED, "points": REPLAYED_POINTS},
     }
 
 

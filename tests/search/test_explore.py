@@ -116,10 +116,13 @@ def test_a_page_stays_small_with_many_candidates(signed_in: Client, search: Sear
 
 def test_populations_in_a_page_are_bounded(signed_in: Client, search: Search) -> None:
     search.generation_rows.update(points=[[1.0, 0.9]] * 2000)
-    populations = state_of(signed_in.get(search.get_absolute_url()))["all_points"]
+    state = state_of(signed_in.get(search.get_absolute_url()))
+    populations = state["all_points"]
     sizes = [len(points) for _, points in sorted(populations.items(), key=lambda item: int(item[0]))]
     assert sizes[-1] == 2000
     assert max(sizes[:-1]) <= 200
+    assert set(state["all_counts"].values()) == {2000}, "charts say of how many"
+    assert state["all_counts"].keys() == populations.keys()
 
 
 def test_the_table_is_sorted_filtered_paged_and_counted(signed_in: Client, search: Search) -> None:

@@ -4,6 +4,7 @@ import { number, percent, quantity } from "../format.js";
 import { frontSlider } from "../front_slider.js";
 import { followPartLinks, loadPart } from "../part.js";
 import { picksOf, wirePicks } from "../picks.js";
+import { Replay } from "../replay.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
@@ -14,8 +15,7 @@ const FRAME_MS = 350;
 const candidates = state.candidates.map(([id, rank, latency_ms, accuracy, low, high]) => ({ id, rank, latency_ms, accuracy, low, high, key: `0.${rank}` }));
 /** @type {Map<number, any>} */
 const summaries = new Map(state.generations.map((generation) => [generation.number, generation]));
-/** @type {Map<number, number[][]>} */
-const clouds = new Map(Object.entries(state.all_points ?? {}).map(([name, points]) => [Number(name), points]));
+const kept = new Replay(state.all_points, state.all_counts, state.replayed);
 let shown = Math.max(0, ...summaries.keys());
 let playing = 0;
 
@@ -32,7 +32,7 @@ const population = figure("population", {
     ...(state.published ? [{ id: "published", label: state.published.name, draw: /** @type {const} */ ("points"), slot: 7 }] : []),
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
-  whole: "The table and the CSV of the candidates have all.",
+  whole: "The table and the CSV have all candidates.",
   blank: blankText(state, "The first generation is being scored."),
   onPick: (key) => {
     const candidate = candidates.find((item) => item.key === key);
@@ -53,8 +53,8 @@ const progress = figure("generations", {
 });
 
 function drawPopulation() {
-  const points = clouds.get(shown) ?? [];
-  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), points.length ? Math.max(points.length, state.population) : 0);
+  const { points, count } = kept.at(shown);
+  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), count);
   population?.set("candidates", candidates.map((item) => ({
     x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.low, high: 100 * item.high, key: item.key, note: `candidate ${item.rank}`,
   })), state.candidate_count);
@@ -114,7 +114,7 @@ const replay = /** @type {HTMLElement | null} */ (document.querySelector("[data-
 const slider = /** @type {HTMLInputElement | null} */ (replay?.querySelector("input") ?? null);
 
 function drawSlider() {
-  const numbers = [...clouds.keys()].sort((a, b) => a - b);
+  const { numbers } = kept;
   if (!replay || !slider || numbers.length < 2) return;
   replay.hidden = false;
   slider.min = "0";
@@ -127,7 +127,7 @@ function drawSlider() {
 
 /** @param {number} place index into the generations that can be shown */
 function showGeneration(place) {
-  shown = [...clouds.keys()].sort((a, b) => a - b)[place];
+  shown = kept.numbers[place];
   drawPopulation();
   drawSlider();
 }
@@ -194,9 +194,9 @@ if (picks) {
 }
 followPageRun({
   generation: (data) => {
-    const following = shown === Math.max(0, ...clouds.keys());
+    const following = shown === kept.newest;
     summaries.set(data.number, { number: data.number, ...data.summary });
-    clouds.set(data.number, data.points);
+    kept.add(data.number, data.points, following ? data.number : shown);
     if (following) shown = data.number;
     drawPopulation();
     drawGenerations();
