@@ -141,10 +141,13 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase
     listed = Listed(request, listing, predictor.proposals.select_related("sample"))
     if (file := export_asked(request, lambda: _files_of(predictor, listed))) is not None:
         return file
+    drawn = samples_state(predictor, given=given)
+    accuracies = [one["accuracy"] for one in drawn["samples"] if one["accuracy"] is not None]
     context = {
         "object": predictor,
         "predictor": predictor,
         "run": predictor.run,
+        "best": max(accuracies, default=None),  # of all: the best so far are always drawn
         "qualities": [
             (label, found)
             for label, found in (
@@ -166,7 +169,7 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase
             "reliability": quality.get("reliability", []),
             "curves": _curves(listed),
         }
-        | samples_state(predictor, given=given)
+        | drawn
         | quality_state(predictor),
     }
     return render(request, "search/predictor.html", context)

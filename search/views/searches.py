@@ -109,11 +109,13 @@ def _search_page(
     view = _asked(request, search)
     drawn, every = thinned(view.every, DRAWN)
     count = view.rows.count() if view.is_filtered else every
+    generations = generations_state(search)
     context = rows_context(request, view, count, form="picks") | {
         "object": search,
         "search": search,
         "run": search.run,
         "best": search.candidates.first(),
+        "newest": next(reversed(generations["generations"]), dict.fromkeys(SUMMARISED)),
         "further": further,
         "group": [_in_group(one) for one in searches_of_group(search)],
         "newer_table": newer_table(search.table) if search.table else None,
@@ -126,12 +128,13 @@ def _search_page(
                 "front": front_state(search),
                 "run": run_state(search.run),
                 "limit_ms": search.latency_limit_ms,
+                "cautious": search.cautious,
                 "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
                 "candidates": [drawn_state(row) for row in sorted(drawn, key=lambda row: row.rank)],
                 "candidate_count": every,
                 "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
             }
-            | generations_state(search)
+            | generations
         ),
     }
     return render(request, "search/search.html", context, status=status)

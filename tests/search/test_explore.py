@@ -125,6 +125,25 @@ def test_populations_in_a_page_are_bounded(signed_in: Client, search: Search) ->
     assert state["all_counts"].keys() == populations.keys()
 
 
+def test_a_cautious_search_says_what_its_generations_are_judged_by(signed_in: Client, search: Search) -> None:
+    said = "lower end of its 90 % interval"
+    assert said not in signed_in.get(search.get_absolute_url()).content.decode()
+    Search.objects.filter(pk=search.pk).update(cautious=True)
+    page = signed_in.get(search.get_absolute_url())
+    assert said in page.content.decode()
+    assert state_of(page)["cautious"] is True
+
+
+def test_figures_of_the_newest_generation_need_no_script(signed_in: Client, search: Search) -> None:
+    summary = search.generation_rows.order_by("-number")[0].summary
+    page = signed_in.get(search.get_absolute_url()).content.decode()
+    assert f"data-best>{100 * summary['best']:.2f} %<" in page
+    assert f"data-feasible>{100 * summary['feasible_share']:.0f} %<" in page
+    assert f"data-diversity>{summary['diversity']:.2f}<" in page
+    search.generation_rows.all().delete()
+    assert "data-best>–<" in signed_in.get(search.get_absolute_url()).content.decode()
+
+
 def test_the_table_is_sorted_filtered_paged_and_counted(signed_in: Client, search: Search) -> None:
     crowd(search, 120)
     address = search.get_absolute_url()

@@ -24,7 +24,7 @@ from search.services.models import start_model
 from search.services.quickstart import begin_next_stage, start_quickstart
 from search.services.searches import start_search
 from search.services.tables import build_table
-from tests.search.world import begin_predictor, best_of, finish, tiny_space
+from tests.search.world import begin_predictor, best_of, finish, predictor_of, tiny_space
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -282,3 +282,12 @@ def test_published_networks_stand_on_the_searchs_chart(
     signed_in.force_login(stranger)
     assert signed_in.get(shown).status_code == 404
     assert signed_in.post(address).status_code == 404
+
+
+def test_a_predictors_best_sample_needs_no_script(signed_in: Client, owner: Team, work: Work) -> None:
+    predictor = predictor_of(owner, work)
+    best = max(predictor.proposals.values_list("sample__accuracy", flat=True))
+    page = signed_in.get(predictor.get_absolute_url()).content.decode()
+    assert f"data-best>{100 * best:.2f} %<" in page
+    begun = signed_in.get(begin_predictor(owner, name="Begun").get_absolute_url())
+    assert "data-best>–<" in begun.content.decode()

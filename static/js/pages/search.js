@@ -11,6 +11,8 @@ import { announce } from "../toast.js";
 
 const state = pageState();
 const FRAME_MS = 350;
+/** What generations are judged by; candidates and populations are drawn at the middle of what is predicted for them. */
+const judged = state.cautious ? "Lower end of the 90 % interval" : "Predicted accuracy";
 /** As the table's rows are keyed: the place of the search, of which this page has one, and the rank. */
 const candidates = state.candidates.map(([id, rank, latency_ms, accuracy, low, high]) => ({ id, rank, latency_ms, accuracy, low, high, key: `0.${rank}` }));
 /** @type {Map<number, any>} */
@@ -43,7 +45,7 @@ const population = figure("population", {
 const progress = figure("generations", {
   name: "generations",
   x: { label: "Generation", whole: true },
-  y: { label: "Predicted accuracy", unit: "%", most: 100 },
+  y: { label: judged, unit: "%", most: 100 },
   series: [
     { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
     { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
@@ -99,7 +101,8 @@ function drawGenerations() {
   progress?.set("spread", spread.map((item) => ({ x: item.number, y: null, low: 100 * (item.mean - item.std), high: 100 * (item.mean + item.std) })));
   const first = all.find((item) => typeof item.best === "number");
   if (first && typeof last.best === "number") {
-    progress?.finding(`The best within the limit rose from ${percent(first.best, 2)} to ${percent(last.best, 2)} in ${last.number} generations`);
+    const best = state.cautious ? "The best lower end of a 90 % interval" : "The best";
+    progress?.finding(`${best} within the limit rose from ${percent(first.best, 2)} to ${percent(last.best, 2)} in ${last.number} generations`);
   } else {
     progress?.finding(`No network within the limit was found in ${last.number} generations`);
   }
@@ -201,6 +204,6 @@ followPageRun({
     drawPopulation();
     drawGenerations();
     drawSlider();
-    if (data.number % 25 === 0) announce(`Generation ${data.number}: best predicted accuracy ${percent(data.summary.best, 1)}.`);
+    if (data.number % 25 === 0) announce(`Generation ${data.number}: best ${state.cautious ? "lower end of a 90 % interval" : "predicted accuracy"} ${percent(data.summary.best, 1)}.`);
   },
 });
