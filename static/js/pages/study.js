@@ -19,7 +19,7 @@ const chart = figure("study", {
   ],
   limits: state.limits.map((limit, place) => ({ id: `limit${place}`, axis: "x", value: limit, label: `limit ${quantity(limit, "ms", 3)}` })),
   blank: blankText(state, "No model is trained yet."),
-  describe: (point) => (point.measured_ms ? [`measured ${quantity(point.measured_ms, "ms", 3)}`] : []),
+  describe: (point) => (point.measured_ms ? [`measured ${quantity(point.measured_ms, "ms", 3)}, normalisation included`] : []),
 });
 
 /** @param {any[]} points as the page or a fresh one has them */
