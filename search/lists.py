@@ -29,6 +29,8 @@ KINDS = {
 }
 """Kinds of runs in a person's words."""
 
+UNFINISHED = ("unfinished", "Queued, running or paused")
+
 
 def kind_label(run: Run) -> str:
     return KINDS.get(run.kind, run.kind.replace("_", " ").capitalize())
@@ -36,6 +38,10 @@ def kind_label(run: Run) -> str:
 
 def _devices(owner: Any) -> Options:
     return options_of(Device.objects.owned_by(owner), "pk", "name")
+
+
+def _of_status(rows: Any, status: str) -> Any:
+    return rows.unfinished() if status == UNFINISHED[0] else rows.filter(status=status)
 
 
 def runs(owner: Any) -> Listing:
@@ -59,7 +65,7 @@ def runs(owner: Any) -> Listing:
         searched=("title", "message", "reason"),
         order="-created",
         choices=(
-            Choice("status", "Status", Run.Status.choices, "status"),
+            Choice("status", "Status", [*Run.Status.choices, UNFINISHED], _of_status),
             Choice("kind", "Kind", [(kind, KINDS.get(kind, kind)) for kind in kinds], "kind"),
         ),
     )

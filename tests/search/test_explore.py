@@ -199,6 +199,11 @@ def test_every_limit_counts_where_a_search_has_several(signed_in: Client, thrift
     assert 95 <= signed_in.get("/explore/rows/", brushed).context["count"] <= 105
 
 
+def test_a_front_that_trades_energy_too_is_said_to(signed_in: Client, thrifty: Search) -> None:
+    page = signed_in.get(thrifty.get_absolute_url()).content.decode()
+    assert "no other network scored is faster, thriftier and more accurate at once." in page
+
+
 def test_columns_hold_what_the_rows_hold(signed_in: Client, search: Search) -> None:
     crowd(search, 50)
     columns = columns_of(signed_in.get(f"/explore/columns/?search={search.pk}").content)
