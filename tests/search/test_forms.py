@@ -109,7 +109,7 @@ def test_continuing_a_build_chooses_the_recipe_it_was_begun_with(signed_in: Clie
     own = name_recipe(owner, "my recipe", TINY_RECIPE)
     for recipe in ("seconds", "minutes", own.recipe_id):
         earlier = begin_predictor(owner, name=f"With {recipe}", recipe=recipe)
-        form = signed_in.get("/predictors/new/", {"continue": earlier.pk}).context["form"]
+        form = signed_in.get("/predictors/new/", {"continue": str(earlier.pk)}).context["form"]
         assert f'<option value="{recipe}" selected>' in str(form["recipe"])
 
 
