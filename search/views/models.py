@@ -209,7 +209,7 @@ def comparison(model: TrainedModel) -> list[dict[str, Any]]:
     if timing is not None and timing.network_ms is not None:
         measured_ms = timing.network_ms
         whole = milliseconds(timing.latency_ms)
-        latency_note = f"of the network alone; the whole file, which normalises too, took {whole}"
+        latency_note = f"of the network alone; {whole} with normalisation"
     interval = candidate and f"{share(candidate.accuracy_low)} to {share(candidate.accuracy_high)}"
     return [
         {
