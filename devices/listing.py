@@ -7,13 +7,14 @@ nothing are ignored, except a value that a choice does not have: that matches no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import attrgetter, or_
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
 from django.db.models import DurationField, ExpressionWrapper, F, Model, Q, QuerySet
 from django.db.models.expressions import Expression, OrderBy
@@ -62,6 +63,35 @@ class Column:
         return attrgetter(self.value) if isinstance(self.value, str) else self.value
 
 
+class Options(Sequence[tuple[str, str]]):
+    """Values and labels from rows' fields, each once, by label: as many as a drop-down has room for."""
+
+    def __init__(self, rows: QuerySet[Any], value: str, label: str) -> None:
+        self._pairs, self._value = rows.order_by(label, value).values_list(value, label).distinct(), value
+        first = list(self._pairs[:MOST_OPTIONS])
+        self._has_all = len(first) < MOST_OPTIONS
+        self._shown = self._texts(first)
+
+    @staticmethod
+    def _texts(pairs: Iterable[Any]) -> list[tuple[str, str]]:
+        return [(str(one), str(said)) for one, said in pairs if one not in (None, "")]
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._shown[place]
+
+    def beyond(self, asked: str) -> list[tuple[str, str]]:
+        """The option with this value, where the rows have it and the drop-down has no room for it."""
+        if self._has_all:
+            return []
+        try:
+            return self._texts(self._pairs.filter(**{self._value: asked})[:1])
+        except (ValidationError, ValueError):  # The field has no such values.
+            return []
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A filter by one of some values. `lookup` is a field's lookup, or a function (rows, value) -> rows."""
@@ -71,8 +101,15 @@ class Choice:
     options: Sequence[tuple[str, str]]
     lookup: str | Callable[[QuerySet[Any], str], QuerySet[Any]]
 
+    def offered(self, asked: str) -> Sequence[tuple[str, str]]:
+        """What the drop-down has, with the value asked for where it is one that found no room there."""
+        known = not asked or asked in {str(option) for option, _ in self.options}
+        if known or not isinstance(self.options, Options):
+            return self.options
+        return [*self.options, *self.options.beyond(asked)]
+
     def apply(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        if value not in {str(option) for option, _ in self.options}:
+        if value not in {str(option) for option, _ in self.offered(value)}:
             return rows.none()
         return (
             rows.filter(**{self.lookup: value}) if isinstance(self.lookup, str) else self.lookup(rows, value)
@@ -82,11 +119,9 @@ class Choice:
 STATUS = Choice("status", "Status", Run.Status.choices, "run__status")
 
 
-def options_of(rows: QuerySet[Any], value: str, label: str = "") -> list[tuple[str, str]]:
-    """Values and labels of a choice from rows' fields, each once, in the order of the labels."""
-    fields = (value, label or value)
-    found = rows.order_by(fields[1], value).values_list(*fields).distinct()[:MOST_OPTIONS]
-    return [(str(one), str(said)) for one, said in found if one not in (None, "")]
+def options_of(rows: QuerySet[Any], value: str, label: str = "") -> Options:
+    """Values and labels of a choice from rows' fields."""
+    return Options(rows, value, label or value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +159,11 @@ class Listed:
     @property
     def choices(self) -> list[dict[str, Any]]:
         """The choices with what is chosen; one with a single option is no choice, unless it is chosen."""
+        asked = ((one, self.chosen[one.name]) for one in self.listing.choices)
         return [
-            {"name": one.name, "label": one.label, "options": one.options, "chosen": self.chosen[one.name]}
-            for one in self.listing.choices
-            if len(one.options) > 1 or self.chosen[one.name]
+            {"name": one.name, "label": one.label, "options": one.offered(chosen), "chosen": chosen}
+            for one, chosen in asked
+            if len(one.options) > 1 or chosen
         ]
 
     @cached_property

@@ -3,7 +3,8 @@
 A file is: the length of the head in 4 bytes (little-endian), the head in JSON, then every column one after
 the other, each begun at a multiple of 4 bytes. A column has one whole number a candidate: the index of a
 choice (hyperparameters, `uint8`), or a place between the column's `low` and `high` (`uint16`, 0 to 65534).
-The greatest number of the type says that the candidate has no such quantity.
+The greatest number of the type says that the candidate has no such quantity. The head says how many
+candidates the columns hold (`count`) and how many the searches have (`every`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.candidates import FIELDS, TOLERANCE, Axis, Explored, axes_of, in_batches
+from search.models import Candidate
 
 MOST = 60_000
 """Candidates that are handed out at once, shared by the searches; those of the best ranks come first."""
@@ -41,7 +43,8 @@ def packed(searches: Sequence[Explored]) -> bytes:
         pairs = zip(parts, missing, strict=True)
         values = np.concatenate([part.get(axis.name, none) for part, none in pairs]) * axis.scale
         columns.append(_chosen(axis, values) if axis.choices else _placed(axis, values))
-    return _file(sum(counts), columns)
+    every = Candidate.objects.filter(search__in=[one.search.pk for one in searches]).count()
+    return _file({"count": sum(counts), "every": every}, columns)
 
 
 def _read(one: Explored, most: int) -> dict[str, Floats]:
@@ -88,9 +91,9 @@ def _placed(axis: Axis, values: Floats) -> tuple[dict[str, Any], npt.NDArray[Any
     return {"name": axis.name, "low": low, "high": high}, places
 
 
-def _file(count: int, columns: Sequence[tuple[dict[str, Any], npt.NDArray[Any]]]) -> bytes:
+def _file(counts: dict[str, int], columns: Sequence[tuple[dict[str, Any], npt.NDArray[Any]]]) -> bytes:
     described = [facts | {"type": values.dtype.name} for facts, values in columns]
-    head = json.dumps({"count": count, "columns": described}, separators=(",", ":")).encode()
+    head = json.dumps(counts | {"columns": described}, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 4)
     pieces = [len(head).to_bytes(4, "little"), head]
     for _, values in columns:

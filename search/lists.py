@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from devices.listing import STATUS, Choice, Column, Listing, options_of, seconds, time_taken
+from devices.listing import STATUS, Choice, Column, Listing, Options, options_of, seconds, time_taken
 from devices.models import Device
 from devices.runs.models import Run
 from search.models import CostPredictor, ImageSet, Predictor, Sample, Search, TrainedModel
@@ -30,13 +30,19 @@ KINDS = {
 }
 """Kinds of runs in a person's words."""
 
+UNFINISHED = ("unfinished", "Queued, running or paused")
+
 
 def kind_label(run: Run) -> str:
     return KINDS.get(run.kind, run.kind.replace("_", " ").capitalize())
 
 
-def _devices(owner: Any) -> list[tuple[str, str]]:
+def _devices(owner: Any) -> Options:
     return options_of(Device.objects.owned_by(owner), "pk", "name")
+
+
+def _of_status(rows: Any, status: str) -> Any:
+    return rows.unfinished() if status == UNFINISHED[0] else rows.filter(status=status)
 
 
 def runs(owner: Any) -> Listing:
@@ -60,7 +66,7 @@ def runs(owner: Any) -> Listing:
         searched=("title", "message", "reason"),
         order="-created",
         choices=(
-            Choice("status", "Status", Run.Status.choices, "status"),
+            Choice("status", "Status", [*Run.Status.choices, UNFINISHED], _of_status),
             Choice("kind", "Kind", [(kind, KINDS.get(kind, kind)) for kind in kinds], "kind"),
         ),
     )

@@ -27,12 +27,12 @@ from devices.api.files import sent
 from devices.api.runs import RunFacts
 from devices.runs.ownership import owner_of
 from search.forms.predictors import PredictorForm, PredictorImportForm
-from search.models import Predictor, Proposal
+from search.models import Predictor, Probe, Proposal
 from search.queries import recipe_name, stale_predictors
 from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
-from search.services.probes import estimate, find_probe, start_probe
+from search.services.probes import estimate, find_probe, is_timing, start_probe, why_none
 
 router = Router(tags=["predictors"])
 
@@ -130,6 +130,7 @@ class Estimate(Schema):
     """What a build would take, in seconds; all null while that is not known."""
 
     is_running: bool = Field(description="Some steps are being timed: ask again.")
+    problem: str = Field("", description="Why the last timing ended without an estimate.")
     sample: float | None = None
     least: float | None = None
     most: float | None = None
@@ -163,17 +164,13 @@ def import_samples(request: HttpRequest, data: PredictorFile) -> Any:
 @router.get("/estimate", response=Estimate)
 def get_estimate(request: HttpRequest, chosen: Query[ChosenBuild]) -> Any:
     """Get what building a predictor would take, as far as that was timed."""
-    probe = _probe(request, chosen, find_probe)
-    return {"is_running": probe is not None and probe.seconds is None} | (
-        estimate(probe, chosen.budget) or {}
-    )
+    return _estimated(_probe(request, chosen, find_probe), chosen.budget)
 
 
 @router.post("/estimate", response={202: Estimate})
 def begin_estimate(request: HttpRequest, data: Chosen) -> Any:
     """Begin to time a few training steps, for an estimate of a build."""
-    probe = _probe(request, data, start_probe)
-    return Status(202, {"is_running": probe.seconds is None} | (estimate(probe, 40) or {}))
+    return Status(202, _estimated(_probe(request, data, start_probe), 40))
 
 
 @router.get("/{uuid:predictor_id}", response=PredictorDetail)
@@ -215,6 +212,11 @@ def _probe(request: HttpRequest, chosen: Chosen, ask: Any) -> Any:
         return ask(owner, space_for(chosen.space, known), known.name, chosen.recipe)
     except (ValueError, KeyError):
         raise Refused(422, "Choose a preset space, a data set and a recipe that there are.") from None
+
+
+def _estimated(probe: Probe | None, budget: int) -> dict[str, Any]:
+    standing = {"is_running": is_timing(probe), "problem": why_none(probe)}
+    return standing | (estimate(probe, budget) or {})
 
 
 def _predictor(request: HttpRequest, predictor_id: UUID) -> Predictor:

@@ -90,7 +90,7 @@ class NewSearch(Schema):
 
 
 class CandidateFacts(Linked):
-    """A network that a search proposes, with its predictions and their 90 % intervals."""
+    """A network that a search proposes, with its predictions and their 95 % intervals."""
 
     id: UUID
     search_id: UUID

@@ -10,7 +10,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
-from search.models import OwnRecipe
+from search.models import OwnRecipe, TrainingRecipe
 from search.spaces import Records, RecordsError, SearchSpace, read_records
 from search.training.recipes import PRESET_NOTES
 
@@ -33,6 +33,12 @@ def recipe_choices(owner: Any, final: bool | None) -> list[Any]:
     ]
     own = [(row.recipe_id, row.name) for row in OwnRecipe.objects.owned_by(owner)]
     return [*presets, *([("Your own", own)] if own else [])]
+
+
+def recipe_value(owner: Any, recipe: TrainingRecipe) -> str:
+    """What stands for a recipe among `recipe_choices`: a preset's name, the id of an owner's own."""
+    own = OwnRecipe.objects.owned_by(owner).filter(recipe=recipe).exists()
+    return str(recipe.pk) if own or recipe.name not in PRESET_NOTES else recipe.name
 
 
 class RecordsField(forms.FileField):

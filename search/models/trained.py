@@ -169,6 +169,13 @@ class ModelTiming(models.Model):
     def get_absolute_url(self) -> str:
         return self.model.get_absolute_url()
 
+    @property
+    def network_ms(self) -> float | None:
+        """Least time of the network alone, which is what is predicted: without normalising the images."""
+        if self.latency_ms is None or self.preprocessing_ms is None:
+            return None
+        return self.latency_ms - self.preprocessing_ms
+
 
 class Epoch(models.Model):
     """One epoch of a final training."""

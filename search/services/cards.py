@@ -63,6 +63,8 @@ def _measured(model: TrainedModel) -> list[Fact]:
         said = f"{timing.latency_ms:.3f} ms minimum, {timing.latency_p50_ms:.3f} ms median"
         if timing.predicted_ms is not None:
             said += f", predicted {timing.predicted_ms:.3f} ms"
+        if timing.network_ms is not None:
+            said += f"; the network alone, which is what is predicted, {timing.network_ms:.3f} ms"
         facts.append((f"Latency on {timing.device.name}", f"{said} ({timing.get_format_display()})"))
     for row in model.files.filter(problem="").exclude(format=ModelFile.Format.TORCHSCRIPT):
         said = f"{_percent(row.accuracy)}, outputs differ by up to {row.max_difference:.2g}"

@@ -25,17 +25,17 @@ def probed_networks(space: SearchSpace) -> list[list[int]]:
 
 
 def find_probe(owner: Any, space: SearchSpace, dataset: str, recipe: str) -> Probe | None:
-    """The newest probe of these, under way or finished."""
+    """The newest probe of these, whatever became of it."""
     row = remember_recipe(recipe, dataset_of(owner, dataset))
     rows = Probe.objects.owned_by(owner).filter(space=space.id, dataset=dataset, recipe=row)
-    return rows.exclude(run__status__in=[Run.Status.FAILED, Run.Status.CANCELLED]).order_by("-pk").first()
+    return rows.select_related("run").order_by("-pk").first()
 
 
 @transaction.atomic
 def start_probe(owner: Any, space: SearchSpace, dataset: str, recipe: str) -> Probe:
     """Begins to time a few training steps, unless that was done or is under way."""
     known = find_probe(owner, space, dataset, recipe)
-    if known is not None:
+    if known is not None and known.run.status not in Run.RETRIABLE:
         return known
     run = start_run(
         owner=owner,
@@ -52,6 +52,17 @@ def start_probe(owner: Any, space: SearchSpace, dataset: str, recipe: str) -> Pr
         dataset=dataset,
         recipe=remember_recipe(recipe, dataset_of(owner, dataset)),
     )
+
+
+def is_timing(probe: Probe | None) -> bool:
+    return probe is not None and not probe.run.is_final
+
+
+def why_none(probe: Probe | None) -> str:
+    """Why a probe that ended has no estimate to give, in a sentence; empty where none ended without one."""
+    if probe is None or probe.run.status not in Run.RETRIABLE:
+        return ""
+    return f"The timing failed: {probe.run.reason}" if probe.run.reason else "The timing was cancelled."
 
 
 def estimate(probe: Probe | None, budget: int) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ FILE_COLUMNS = (
     "architecture_id", "accuracy", "accuracy_low", "accuracy_high", "latency_ms", "latency_low_ms",
     "latency_high_ms", "meets_limit", "multiply_adds", "parameters", "file_bytes", "on_front",
 )  # fmt: skip
+PICKED = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,22 @@ class Asked:
     @property
     def is_filtered(self) -> bool:
         return self.kept or bool(self.ranges)
+
+
+def picked_of(request: HttpRequest) -> list[UUID]:
+    """The candidates that the address says are picked."""
+    return ids_asked(request, "candidate", PICKED)
+
+
+def ids_asked(request: HttpRequest, name: str, most: int) -> list[UUID]:
+    """The first `most` ids that a parameter of the address has, each once; what is none is left out."""
+    found: dict[UUID, None] = {}
+    for text in request.GET.getlist(name):
+        try:
+            found[UUID(text)] = None
+        except ValueError:
+            continue
+    return list(found)[:most]
 
 
 def rows_context(

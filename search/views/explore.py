@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -21,14 +20,13 @@ from devices.exports import export_asked
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import Axis, axes_of, explored, thinned, varied
-from search.columns import KEEPS, MOST, ON_FRONT, packed
+from search.columns import KEEPS, ON_FRONT, packed
 from search.models import Candidate, Search
-from search.views.candidate_rows import Asked, rows_context, rows_file
+from search.views.candidate_rows import Asked, ids_asked, picked_of, rows_context, rows_file
 from search.views.candidates import glance
 
 SEARCHES = 6  # at once: so many are told apart by colour and shape
 OFFERED = 30  # searches to choose from, the newest
-PICKED = 10
 DRAWN = 2000  # candidates in the page itself, so that it shows something before the columns are here
 FIRST_FIGURES = ("accuracy", "latency_ms", "multiply_adds", "parameters")
 FIRST_GENES = 6
@@ -76,7 +74,7 @@ def explore_columns(request: HttpRequest) -> HttpResponse:
 
 def _view(request: HttpRequest) -> Asked:
     """What is asked for; what makes no sense is left out, and without a search it is the newest."""
-    wanted = _ids(request, "search", SEARCHES)
+    wanted = ids_asked(request, "search", SEARCHES)
     if not wanted:
         wanted = list(_finished(request).values_list("pk", flat=True)[:1])
     searches = explored(owner_of(request), wanted)
@@ -90,23 +88,13 @@ def _view(request: HttpRequest) -> Asked:
         kept=bool(request.GET.get("feasible")),
         ranges=ranges,
         sort=request.GET.get("sort", ""),
-        picked=_ids(request, "candidate", PICKED),
+        picked=picked_of(request),
     )
 
 
 def _finished(request: HttpRequest) -> QuerySet[Search]:
     """Searches to look into, the newest first, without what they carry along."""
     return Search.objects.owned_by(owner_of(request)).usable().defer("state", "front")
-
-
-def _ids(request: HttpRequest, name: str, most: int) -> list[UUID]:
-    found: dict[UUID, None] = {}
-    for text in request.GET.getlist(name):
-        try:
-            found[UUID(text)] = None
-        except ValueError:
-            continue
-    return list(found)[:most]
 
 
 def _number(text: str) -> float | None:
@@ -134,7 +122,7 @@ def _chosen(request: HttpRequest, view: Asked) -> Candidate | None:
     """The candidate asked for, if it is of one of the searches; else the best of what is asked for."""
     related = ("search__predictor__space", "search__table__device", "search__timing__device")
     rows = view.every.select_related(*related).defer("search__state", "search__front")
-    wanted = _ids(request, "chosen", 1)
+    wanted = ids_asked(request, "chosen", 1)
     found = rows.filter(pk=wanted[0]).first() if wanted else None
     return found or rows.filter(rank=1).order_by("-accuracy").first()
 
@@ -150,7 +138,6 @@ def _state(
             {
                 "id": str(one.search.pk),
                 "name": one.search.name,
-                "device": one.search.device.name,
                 "limit_ms": one.search.latency_limit_ms,
                 "glance": reverse("candidate-glance", args=[one.search.pk, 0]),
             }
@@ -172,10 +159,8 @@ def _state(
             for row in drawn
         ],
         "count": count,
-        "most": MOST,
         "keeps": KEEPS,
         "on_front": ON_FRONT,
         "columns": f"{reverse('explore-columns')}?{query}",
         "rows": reverse("explore-rows"),
-        "compare": reverse("comparison"),
     }

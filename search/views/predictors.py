@@ -19,6 +19,7 @@ from devices.exports import Export, export, export_asked, of_records
 from devices.listing import ROWS_AT_ONCE, Listed, list_response
 from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
+from search.forms.fields import recipe_value
 from search.forms.predictors import PredictorForm, PredictorImportForm, cost_sentence
 from search.lists import SAMPLES, predictors
 from search.models import Predictor
@@ -26,9 +27,8 @@ from search.queries import predictor_rows, stale_predictors
 from search.services.catalogue import space_for
 from search.services.datasets import dataset_of
 from search.services.predictors import import_predictor, refit_predictor, start_predictor
-from search.services.probes import estimate, find_probe, how_right, start_probe
-from search.training.recipes import PRESETS
-from search.views.settings import beginning
+from search.services.probes import estimate, find_probe, how_right, is_timing, start_probe, why_none
+from search.views.settings import Beginning, beginning
 from search.views.thinning import quality_state, sample_state, samples_state
 
 MEASURES = ("mae", "rmse", "spearman", "kendall", "coverage_50", "coverage_90", "coverage_95")
@@ -62,10 +62,19 @@ def predictor_new(request: HttpRequest) -> HttpResponse:
     form = PredictorForm(start.data, initial=start.initial, owner=owner_of(request))
     if request.method == "POST" and form.is_valid():
         return redirect(start_predictor(owner=owner_of(request), **form.cleaned_data))
+    return _form_page(request, form, start)
+
+
+def _form_page(
+    request: HttpRequest, form: PredictorForm, start: Beginning, found: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The form of a build; `found` is what was asked for with `predictor_estimate`."""
     context = {
         "form": form,
         "start": start,
         "estimate": cost_sentence(),
+        "found": found,
+        "budget": form["budget"].value(),
         "state": {"address": reverse("predictor-estimate")},
     }
     return render(request, "search/predictor_form.html", context, status=422 if form.errors else 200)
@@ -73,7 +82,20 @@ def predictor_new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def predictor_estimate(request: HttpRequest) -> HttpResponse:
-    """What a build would take: what is known of it, or by POST the beginning of a few timed steps."""
+    """What a build would take: what is known of it, or by POST the beginning of a few timed steps.
+
+    A form that was sent without JavaScript is answered with the page, all that was chosen in its place.
+    """
+    found = _estimated(request)
+    if request.method == "GET" or "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse(found)
+    chosen = request.POST.dict()
+    form = PredictorForm(initial=chosen, owner=owner_of(request))
+    return _form_page(request, form, Beginning(chosen, None), found)
+
+
+def _estimated(request: HttpRequest) -> dict[str, Any]:
+    """Seconds of the build asked about, or why there are none: it is `running`, or there is a `problem`."""
     asked = request.POST if request.method == "POST" else request.GET
     try:
         known = dataset_of(owner_of(request), asked.get("dataset", ""))
@@ -81,13 +103,10 @@ def predictor_estimate(request: HttpRequest) -> HttpResponse:
         chosen = (owner_of(request), space, known.name, asked.get("recipe", ""))
         probe = start_probe(*chosen) if request.method == "POST" else find_probe(*chosen)
     except (ValueError, KeyError):
-        return JsonResponse({"problem": "Choose a space, a data set and a recipe first."})
+        return {"problem": "Choose a space, a data set and a recipe first."}
     budget = asked.get("budget", "")
     found = estimate(probe, int(budget) if budget.isdecimal() else 1)
-    if request.method == "POST" and "application/json" not in request.headers.get("Accept", ""):
-        messages.info(request, "A few training steps are being timed. Ask again in some seconds.")
-        return redirect("predictor-new")
-    return JsonResponse(found or {"running": probe is not None})
+    return found or {"running": is_timing(probe), "problem": why_none(probe)}
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,10 +139,13 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase
     listed = Listed(request, listing, predictor.proposals.select_related("sample"))
     if (file := export_asked(request, lambda: _files_of(predictor, listed))) is not None:
         return file
+    drawn = samples_state(predictor, given=given)
+    accuracies = [one["accuracy"] for one in drawn["samples"] if one["accuracy"] is not None]
     context = {
         "object": predictor,
         "predictor": predictor,
         "run": predictor.run,
+        "best": max(accuracies, default=None),  # of all: the best so far are always drawn
         "qualities": [
             (label, found)
             for label, found in (
@@ -145,7 +167,7 @@ def predictor_page(request: HttpRequest, predictor_id: UUID) -> HttpResponseBase
             "reliability": quality.get("reliability", []),
             "curves": _curves(listed),
         }
-        | samples_state(predictor, given=given)
+        | drawn
         | quality_state(predictor),
     }
     return render(request, "search/predictor.html", context)
@@ -212,7 +234,7 @@ def _continued(request: HttpRequest) -> dict[str, Any]:
         "name": f"{earlier.name[:60]}, {budget} samples",
         "space": earlier.space.name,
         "dataset": earlier.dataset,
-        "recipe": earlier.recipe.name if earlier.recipe.name in PRESETS else earlier.recipe_id,
+        "recipe": recipe_value(earlier.owner, earlier.recipe),
         "budget": budget,
         "initial": earlier.initial,
         "seed": earlier.seed,

@@ -40,7 +40,7 @@ from search.services.probes import start_probe
 from search.services.search_time import scoring_pace
 from search.services.searches import keep_front_point, search_range, start_searches
 from search.services.training_time import forecasts_by_recipe
-from search.views.candidate_rows import Asked, rows_context, rows_file
+from search.views.candidate_rows import Asked, picked_of, rows_context, rows_file
 from search.views.settings import Beginning, beginning
 
 REPLAYED = 60  # generations whose populations a page carries; more are thinned evenly
@@ -140,11 +140,13 @@ def _search_page(
     view = _asked(request, search)
     drawn, every = thinned(view.every, DRAWN)
     count = view.rows.count() if view.is_filtered else every
+    generations = generations_state(search)
     context = rows_context(request, view, count, search.get_absolute_url(), form="picks") | {
         "object": search,
         "search": search,
         "run": search.run,
         "best": search.candidates.first(),
+        "newest": next(reversed(generations["generations"]), dict.fromkeys(SUMMARISED)),
         "further": further,
         "group": [_in_group(one) for one in searches_of_group(search)],
         "newer_table": newer_table(search.table) if search.table else None,
@@ -157,13 +159,13 @@ def _search_page(
                 "front": front_state(search),
                 "run": run_state(search.run),
                 "limit_ms": search.latency_limit_ms,
+                "cautious": search.cautious,
                 "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
-                "population": search.population,
                 "candidates": [drawn_state(row) for row in sorted(drawn, key=lambda row: row.rank)],
                 "candidate_count": every,
                 "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
             }
-            | generations_state(search)
+            | generations
         ),
     }
     return render(request, "search/search.html", context, status=status)
@@ -184,28 +186,32 @@ def _asked(request: HttpRequest, search: Search) -> Asked:
         searches=[Explored(search, first.limits if first else [])],
         kept=bool(request.GET.get("feasible")),
         sort=request.GET.get("sort", ""),
+        picked=picked_of(request),
     )
 
 
 def generations_state(search: Search) -> dict[str, Any]:
     """Every generation's summary, and the populations of at most REPLAYED of them, thinned unless newest.
 
-    A population is a list of [latency in ms, predicted accuracy].
+    A population is a list of [latency in ms, predicted accuracy]; `all_counts` is of it before it is thinned.
     """
     summaries = list(search.generation_rows.values_list("number", "summary"))
     every = max(1, -(-len(summaries) // REPLAYED))
     newest = summaries[-1][0] if summaries else 0
     replayed = [number for number, _ in summaries if number % every == 0 or number == newest]
     rows = search.generation_rows.filter(number__in=replayed).values_list("number", "points")
+    kept, counts = {}, {}
+    for number, points in rows.iterator():
+        step = 1 if number == newest else max(1, -(-len(points) // REPLAYED_POINTS))
+        kept[number], counts[number] = points[::step], len(points)
     return {
         "generations": [
             {"number": number} | {name: summary.get(name) for name in SUMMARISED}
             for number, summary in summaries
         ],
-        "all_points": {
-            number: points if number == newest else points[:: max(1, -(-len(points) // REPLAYED_POINTS))]
-            for number, points in rows.iterator()
-        },
+        "all_points": kept,
+        "all_counts": counts,
+        "replayed": {"generations": REPLAYED, "points": REPLAYED_POINTS},
     }
 
 

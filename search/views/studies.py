@@ -123,11 +123,6 @@ def study_page(request: HttpRequest, study_id: UUID) -> HttpResponseBase:
                 "run": run_state(study.run),
                 "limits": study.limits,
                 "points": [_point(row) for row in rows if row["accuracies"]],
-                "tried": [
-                    {"x": one.latency_ms, "y": 100 * one.accuracy, "note": one.label}
-                    for one in baselines
-                    if one.accuracy is not None
-                ],
             }
         ),
     }
@@ -230,13 +225,13 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
     network = row["network"]
     return {
         "method": row["entry"].method,
+        "limit_ms": row["entry"].limit_ms,
         "x": network.latency_ms,
         "y": 100 * row["mean"],
         "low": min(accuracies),
         "high": max(accuracies),
         "measured_ms": row["measured_ms"],
         "note": f"{network.label}, limit {row['entry'].limit_ms:g} ms",
-        "values": accuracies,
     }
 
 

@@ -1,4 +1,5 @@
 /** Many candidates in little room: reads the columns that the server packs (search/columns.py), and asks them. Pure. */
+import { number } from "./format.js";
 
 /**
  * Places are whole numbers: indices of `choices`, or steps between `low` and `high`. The greatest says: no such quantity.
@@ -15,6 +16,8 @@ export class Candidates {
     const length = new DataView(buffer).getUint32(0, true);
     const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
     this.count = head.count;
+    /** How many the searches have; the columns hold those of the best ranks. */
+    this.every = head.every;
     /** @type {Map<string, Column>} */
     this.columns = new Map();
     let at = 4 + length;
@@ -91,6 +94,16 @@ export class Candidates {
     }
     return inside;
   }
+}
+
+/**
+ * How many candidates are inside the ranges, and of how many.
+ * @param {number} inside of those that the columns hold
+ * @param {{count: number, every: number}} candidates
+ */
+export function countText(inside, { count, every }) {
+  if (count < every) return `${number(inside)} of the ${number(count)} candidates of the best ranks; the table counts all ${number(every)}`;
+  return inside === count ? `All ${number(count)} candidates` : `${number(inside)} of ${number(count)} candidates`;
 }
 
 /** A range in whole places. @param {Column} column @param {[number, number]} range @returns {[number, number]} */

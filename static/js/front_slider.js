@@ -3,6 +3,9 @@ import { number, percent, quantity } from "./format.js";
 import { drawNetwork } from "./network_drawing.js";
 import { slowestWithin } from "./series.js";
 
+/** A cautious search's last point need not be the most accurate. @param {number} lost a share */
+export const givenUp = (lost) => (lost < 0 ? `nothing: ${number(-100 * lost, 2)} points more` : `${number(100 * lost, 2)} points`);
+
 /**
  * @param {{labels: string[], points: any[]}} front fastest first
  * @param {(point: any) => void} onPick
@@ -33,7 +36,7 @@ export function frontSlider(front, onPick) {
     write("front-accuracy", percent(point.accuracy, 2));
     write("front-interval", `95 % interval: ${percent(point.low, 1)} to ${percent(point.high, 1)}`);
     write("front-latency", quantity(point.latency_ms, "ms", 3));
-    write("front-lost", `${number(100 * (best.accuracy - point.accuracy), 2)} points`);
+    write("front-lost", givenUp(best.accuracy - point.accuracy));
     slider?.setAttribute("aria-valuetext", `${quantity(target, "ms", 3)}: ${percent(point.accuracy, 2)}`);
     const list = place?.querySelector("[data-front-values]");
     list?.replaceChildren(...labels.map((label, at) => {

@@ -1,4 +1,5 @@
 /** Parts of the page that the server draws are fetched anew instead of being drawn a second time here. */
+import { pageState } from "./state.js";
 
 let running = false;
 let again = false;
@@ -23,8 +24,9 @@ async function run() {
   try {
     const response = await fetch(location.href, { headers: { "X-Requested-With": "refresh" } });
     if (response.ok && !response.redirected) {
-      swap(new DOMParser().parseFromString(await response.text(), "text/html"));
-      document.dispatchEvent(new CustomEvent("partsrefreshed"));
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      swap(fresh);
+      document.dispatchEvent(new CustomEvent("partsrefreshed", { detail: pageState("state", fresh) }));
     }
   } catch {
     // Offline: the live connection says so, and its next event asks again.
@@ -34,7 +36,10 @@ async function run() {
   if (again) await run();
 }
 
-/** Fetches the page and puts its `data-refresh` parts in place; many calls in a moment are one fetch. */
+/**
+ * Fetches the page and puts its `data-refresh` parts in place; many calls in a moment are one fetch. What charts
+ * draw is told by the event "partsrefreshed", whose detail is the fetched page's state.
+ */
 export function refreshParts() {
   again = true;
   if (!running) void run();

@@ -2,10 +2,11 @@
 
 /**
  * @param {string} [id] of the JSON block in the page
+ * @param {Document} [page] this one, or one that was fetched
  * @returns {any} null where the page has none
  */
-export function pageState(id = "state") {
-  const block = document.getElementById(id);
+export function pageState(id = "state", page = document) {
+  const block = page.getElementById(id);
   return block ? JSON.parse(block.textContent ?? "null") : null;
 }
 

@@ -8,6 +8,15 @@ export class UploadRefused extends Error {}
 /** @returns {string} Django's token against forged requests */
 const token = () => /** @type {HTMLInputElement} */ (document.querySelector("input[name='csrfmiddlewaretoken']")).value;
 
+/** What an answer that is a page instead of data means, and what to do. @param {Response} response */
+function refusal({ status, redirected }) {
+  if (redirected || status === 401 || status === 403) {
+    return "You are no longer signed in. Reload this page, sign in again and choose the same file: what was sent is kept.";
+  }
+  if (status === 413) return "A server in between refuses pieces of this size (413). Whoever runs it has to let larger requests through.";
+  return `The server's answer was not understood (${status}). Reload this page and choose the same file to go on.`;
+}
+
 /**
  * @param {string} address @param {string} method @param {BodyInit} body
  * @param {AbortSignal} signal
@@ -16,6 +25,7 @@ const token = () => /** @type {HTMLInputElement} */ (document.querySelector("inp
 async function ask(address, method, body, signal) {
   const response = await fetch(address, { method, body, signal, headers: { "X-CSRFToken": token() } });
   if (response.status >= 500) throw new Error(`the server answered ${response.status}`);
+  if (!response.headers.get("Content-Type")?.includes("application/json")) throw new UploadRefused(refusal(response));
   const said = await response.json();
   if (!response.ok && response.status !== 409) throw new UploadRefused(said.problem ?? `refused (${response.status})`);
   return said;

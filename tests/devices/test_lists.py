@@ -7,12 +7,14 @@ import io
 import json
 import zlib
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from chamnet_web.accounts.models import Team, User
+from devices import listing
 from devices.agents import hello
 from devices.exports import LINES_AT_ONCE
 from devices.freshness import freshness_of
@@ -176,3 +178,17 @@ def test_this_machine_is_the_oldest_of_several_or_one_under_a_free_name(owner: T
         is_this_machine=True,
     )
     assert this_machine(owner) == made
+
+
+def test_a_filter_knows_more_values_than_its_drop_down_has_room_for(
+    signed_in: Client, owner: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST_OPTIONS", 2)
+    tables = [table_of(owner, device_name=f"Phone {n}") for n in range(4)]
+    last = str(tables[-1].device_id)
+    page = signed_in.get("/tables/", {"device": last})
+    assert page.context["listed"].count == 1
+    assert f'<option value="{last}" selected>Phone 3</option>' in page.content.decode()
+    assert len(json.loads(b"".join(signed_in.get("/tables/", {"device": last, "format": "json"})))) == 1
+    for nothing in ("not-an-id", str(uuid4())):
+        assert signed_in.get("/tables/", {"device": nothing}).context["listed"].count == 0

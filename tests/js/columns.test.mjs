@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Candidates, thinRows } from "../../static/js/columns.js";
+import { Candidates, countText, thinRows } from "../../static/js/columns.js";
 
 /** Five candidates of two searches, packed as search/columns.py packs them. */
 function file() {
@@ -12,7 +12,7 @@ function file() {
     [{ name: "stage1.kernel", type: "uint8", choices: [3, 5, 7] }, Uint8Array.of(0, 1, 2, 255, 2)],
   ];
   const described = columns.map(([facts]) => facts);
-  let head = JSON.stringify({ count: 5, columns: described });
+  let head = JSON.stringify({ count: 5, every: 9, columns: described });
   head += " ".repeat((4 - (head.length % 4)) % 4);
   const parts = [new Uint8Array(Uint32Array.of(head.length).buffer), new TextEncoder().encode(head)];
   for (const [, data] of columns) {
@@ -29,7 +29,7 @@ function file() {
 
 test("columns give places and values, and say what is missing", () => {
   const found = new Candidates(file());
-  assert.equal(found.count, 5);
+  assert.deepEqual([found.count, found.every], [5, 9]);
   assert.equal(found.value("accuracy", 0), 90);
   assert.equal(found.value("accuracy", 1), 85);
   assert.ok(Number.isNaN(found.value("accuracy", 4)));
@@ -64,4 +64,10 @@ test("thinning keeps what is to be kept, and tells how many there are", () => {
   assert.ok(rows.length <= 50 && rows.length > 40);
   assert.ok(rows.includes(777));
   assert.deepEqual(thinRows(Uint8Array.of(1, 0, 1), 1, 50).rows, [0, 2]);
+});
+
+test("a count never speaks of all candidates where the columns hold a part", () => {
+  assert.equal(countText(60000, { count: 60000, every: 60000 }), "All 60,000 candidates");
+  assert.equal(countText(7, { count: 60000, every: 60000 }), "7 of 60,000 candidates");
+  assert.equal(countText(60000, { count: 60000, every: 100000 }), "60,000 of the 60,000 candidates of the best ranks; the table counts all 100,000");
 });

@@ -13,10 +13,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chamnet_web.accounts.models import Team, User
+from chamnet_web.accounts.models import AccessToken, Team, User
 from devices.runs.models import Run
 from devices.runs.services import stop_early
-from search.models import Predictor, Sample
+from devices.runs.writing import writing
+from search.models import Predictor, Probe, Sample
 from search.services.probes import how_right
 from search.spaces import preset
 from search.steps import predictor as steps
@@ -310,9 +311,10 @@ def test_a_build_is_estimated_before_and_compared_after(
     asked = {"space": "chamnet-mobile-small", "dataset": "digits"}
     asked |= {"recipe": "seconds", "budget": "10"}
     script = {"Accept": "application/json"}
-    assert signed_in.get(address, asked, headers=script).json() == {"running": False}
-    assert signed_in.post(address, asked, headers=script).json() == {"running": True}
-    assert signed_in.post(address, asked, headers=script).json() == {"running": True}
+    assert signed_in.get(address, asked, headers=script).json() == {"running": False, "problem": ""}
+    for _ in range(2):
+        begun = signed_in.post(address, asked, headers=script).json()
+        assert begun == {"running": True, "problem": ""}
     assert work() == 1
     found = signed_in.get(address, asked, headers=script).json()
     assert 0 < found["least"] <= found["sample"] <= found["most"]
@@ -332,3 +334,35 @@ def test_a_build_is_estimated_before_and_compared_after(
     assert right["estimated"] == pytest.approx(found["sample"])
     assert right["ratio"] > 0
     assert "Seconds a sample" in signed_in.get(predictor.get_absolute_url()).content.decode()
+
+
+def test_an_estimate_is_asked_for_without_a_script_and_nothing_typed_is_lost(
+    signed_in: Client, work: Callable[..., int]
+) -> None:
+    typed = {"name": "Typed", "space": "chamnet-res-small", "dataset": "digits", "recipe": "minutes"}
+    typed |= {"budget": "10", "initial": "5", "seed": "7", "stop_minutes": "90"}
+    page = signed_in.post("/predictors/estimate/", typed)
+    assert "A few training steps are being timed." in page.content.decode()
+    assert {name: page.context["form"][name].value() for name in typed} == typed
+    assert 'method="post" action="/predictors/new/"' in page.content.decode(), "it starts where it did"
+    Probe.objects.update(seconds=2.0, least_seconds=1.0, most_seconds=3.0)
+    found = signed_in.post("/predictors/estimate/", typed).content.decode()
+    assert "A sample takes about 2.0 s (1.0 s to 3.0 s); 10 samples" in found
+    assert Probe.objects.count() == 1
+    assert "Choose a space" in signed_in.post("/predictors/estimate/", typed | {"space": ""}).content.decode()
+
+
+def test_a_timing_that_failed_says_why_and_can_be_begun_again(signed_in: Client, ada: User) -> None:
+    asked = {"space": "chamnet-mobile-small", "dataset": "digits", "recipe": "seconds", "budget": "10"}
+    signed_in.post("/predictors/estimate/", asked)
+    with writing(Probe.objects.get().run_id) as writer:
+        writer.start()
+        writer.fail("The data set has no images of 8 pixels.")
+    said = {"running": False, "problem": "The timing failed: The data set has no images of 8 pixels."}
+    assert signed_in.get("/predictors/estimate/", asked).json() == said
+    token = AccessToken.issue(user=ada, team=ada.teams.get(), name="a test", scope="read")[1]
+    headers = {"Authorization": f"Bearer {token}"}
+    facts = Client().get("/api/v1/predictors/estimate", asked, headers=headers).json()
+    assert (facts["is_running"], facts["problem"]) == (False, said["problem"])
+    again = signed_in.post("/predictors/estimate/", asked, headers={"Accept": "application/json"}).json()
+    assert again == {"running": True, "problem": ""}

@@ -117,10 +117,32 @@ def test_a_page_stays_small_with_many_candidates(signed_in: Client, search: Sear
 
 def test_populations_in_a_page_are_bounded(signed_in: Client, search: Search) -> None:
     search.generation_rows.update(points=[[1.0, 0.9]] * 2000)
-    populations = state_of(signed_in.get(search.get_absolute_url()))["all_points"]
+    state = state_of(signed_in.get(search.get_absolute_url()))
+    populations = state["all_points"]
     sizes = [len(points) for _, points in sorted(populations.items(), key=lambda item: int(item[0]))]
     assert sizes[-1] == 2000
     assert max(sizes[:-1]) <= 200
+    assert set(state["all_counts"].values()) == {2000}, "charts say of how many"
+    assert state["all_counts"].keys() == populations.keys()
+
+
+def test_a_cautious_search_says_what_its_generations_are_judged_by(signed_in: Client, search: Search) -> None:
+    said = "lower end of its 90 % interval"
+    assert said not in signed_in.get(search.get_absolute_url()).content.decode()
+    Search.objects.filter(pk=search.pk).update(cautious=True)
+    page = signed_in.get(search.get_absolute_url())
+    assert said in page.content.decode()
+    assert state_of(page)["cautious"] is True
+
+
+def test_figures_of_the_newest_generation_need_no_script(signed_in: Client, search: Search) -> None:
+    summary = search.generation_rows.order_by("-number")[0].summary
+    page = signed_in.get(search.get_absolute_url()).content.decode()
+    assert f"data-best>{100 * summary['best']:.2f} %<" in page
+    assert f"data-feasible>{100 * summary['feasible_share']:.0f} %<" in page
+    assert f"data-diversity>{summary['diversity']:.2f}<" in page
+    search.generation_rows.all().delete()
+    assert "data-best>–<" in signed_in.get(search.get_absolute_url()).content.decode()
 
 
 def test_the_table_is_sorted_filtered_paged_and_counted(signed_in: Client, search: Search) -> None:
@@ -136,6 +158,18 @@ def test_the_table_is_sorted_filtered_paged_and_counted(signed_in: Client, searc
     page = signed_in.get(f"/explore/?search={search.pk}&feasible=on").content.decode()
     assert f"{kept} of 120 candidates are shown." in page
     assert "All 120 candidates are shown." in signed_in.get(address).content.decode()
+
+
+def test_what_is_picked_stays_picked_when_the_table_is_sorted_or_paged(
+    signed_in: Client, search: Search
+) -> None:
+    crowd(search, 60)
+    near, far = (str(search.candidates.get(rank=rank).pk) for rank in (3, 55))
+    for address in (search.get_absolute_url(), reverse("search-rows", args=[search.pk])):
+        page = signed_in.get(address, {"candidate": [near, far], "page": "1"})
+        assert [str(line["candidate"].pk) for line in page.context["lines"] if line["picked"]] == [near]
+        assert [str(one.pk) for one in page.context["elsewhere"]] == [far]
+        assert f'value="{far}" form="picks" checked' in page.content.decode()
 
 
 def test_ranges_mean_the_same_in_the_table_and_in_the_columns(signed_in: Client, search: Search) -> None:
@@ -166,6 +200,11 @@ def test_every_limit_counts_where_a_search_has_several(signed_in: Client, thrift
     assert 95 <= signed_in.get("/explore/rows/", brushed).context["count"] <= 105
 
 
+def test_a_front_that_trades_energy_too_is_said_to(signed_in: Client, thrifty: Search) -> None:
+    page = signed_in.get(thrifty.get_absolute_url()).content.decode()
+    assert "no other network scored is faster, thriftier and more accurate at once." in page
+
+
 def test_columns_hold_what_the_rows_hold(signed_in: Client, search: Search) -> None:
     crowd(search, 50)
     columns = columns_of(signed_in.get(f"/explore/columns/?search={search.pk}").content)
@@ -174,6 +213,16 @@ def test_columns_hold_what_the_rows_hold(signed_in: Client, search: Search) -> N
     assert columns["accuracy"] == pytest.approx([100 * row.accuracy for row in rows], abs=0.01)
     assert columns["latency_ms"] == pytest.approx([row.latency_ms for row in rows], rel=1e-3)
     assert columns["stage4.channels"].tolist() == [row.architecture.values["stage4.channels"] for row in rows]
+
+
+def test_columns_that_hold_a_part_of_the_candidates_say_how_many_there_are(
+    signed_in: Client, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.columns.MOST", 20)
+    crowd(search, 50)
+    content = signed_in.get(f"/explore/columns/?search={search.pk}").content
+    head = json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])
+    assert (head["count"], head["every"]) == (20, 50)
 
 
 def test_an_address_of_nonsense_and_of_others_shows_no_more_than_is_ones_own(

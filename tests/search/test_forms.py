@@ -16,9 +16,10 @@ from search.forms.devices import TableForm
 from search.forms.predictors import PredictorForm
 from search.forms.searches import SearchForm
 from search.models import Predictor, Search
+from search.services.catalogue import name_recipe
 from search.services.problems import latency_range
 from search.spaces import preset
-from tests.search.world import energy_of, predictor_of, table_of
+from tests.search.world import TINY_RECIPE, begin_predictor, energy_of, predictor_of, table_of
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -102,6 +103,14 @@ def test_continuing_fills_the_form_with_the_earlier_settings_and_twice_the_budge
     assert signed_in.get("/predictors/new/?continue=nonsense").status_code == 200
     client.force_login(stranger)
     assert client.get(address).status_code == 404
+
+
+def test_continuing_a_build_chooses_the_recipe_it_was_begun_with(signed_in: Client, owner: Team) -> None:
+    own = name_recipe(owner, "my recipe", TINY_RECIPE)
+    for recipe in ("seconds", "minutes", own.recipe_id):
+        earlier = begin_predictor(owner, name=f"With {recipe}", recipe=recipe)
+        form = signed_in.get("/predictors/new/", {"continue": str(earlier.pk)}).context["form"]
+        assert f'<option value="{recipe}" selected>' in str(form["recipe"])
 
 
 @pytest.fixture

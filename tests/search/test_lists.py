@@ -105,6 +105,19 @@ def test_a_list_is_filtered_and_sorted_and_says_how_many_of_how_many(signed_in: 
     assert failed.count == Search.objects.filter(run__status="failed").count() > 0
 
 
+def test_the_overview_leads_to_the_runs_that_it_counts(signed_in: Client, owner: Team) -> None:
+    runs = [
+        start_run(owner=owner, kind="model", title=f"Run {n}", first_step="a", queue="light")
+        for n in range(12)
+    ]
+    Run.objects.filter(pk__in=[run.pk for run in runs[:3]]).update(status="paused")
+    Run.objects.filter(pk__in=[run.pk for run in runs[3:5]]).update(status="succeeded")
+    page = signed_in.get("/")
+    assert '<a class="small" href="/runs/?status=unfinished">' in page.content.decode()
+    listed = signed_in.get("/runs/", {"status": "unfinished"}).context["listed"]
+    assert listed.count == page.context["active_count"] == 10
+
+
 def test_filters_keep_each_other_and_the_order(signed_in: Client, few: Filled) -> None:
     text = signed_in.get("/runs/", {"status": "failed", "q": "loss", "sort": "title"}).content.decode()
     assert '<option value="failed" selected>' in text

@@ -19,12 +19,12 @@ from devices.runs.services import start_run
 from devices.runs.writing import writing
 from devices.services import this_machine
 from search.lists import SAMPLES
-from search.models import Search
+from search.models import ModelTiming, Search, TrainedModel
 from search.services.models import start_model
 from search.services.quickstart import begin_next_stage, start_quickstart
 from search.services.searches import start_search
 from search.services.tables import build_table
-from tests.search.world import begin_predictor, best_of, finish, tiny_space
+from tests.search.world import begin_predictor, best_of, finish, predictor_of, tiny_space
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -282,3 +282,35 @@ def test_published_networks_stand_on_the_searchs_chart(
     signed_in.force_login(stranger)
     assert signed_in.get(shown).status_code == 404
     assert signed_in.post(address).status_code == 404
+
+
+def test_a_predictors_best_sample_needs_no_script(signed_in: Client, owner: Team, work: Work) -> None:
+    predictor = predictor_of(owner, work)
+    best = max(row.sample.accuracy or 0.0 for row in predictor.proposals.select_related("sample"))
+    page = signed_in.get(predictor.get_absolute_url()).content.decode()
+    assert f"data-best>{100 * best:.2f} %<" in page
+    begun = signed_in.get(begin_predictor(owner, name="Begun").get_absolute_url())
+    assert "data-best>–<" in begun.content.decode()
+
+
+def test_a_measured_latency_stands_beside_its_prediction_without_what_is_not_predicted(
+    signed_in: Client, owner: Team, search: Search
+) -> None:
+    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
+    ModelTiming.objects.create(
+        model=model,
+        device=search.device,
+        run=model.run,
+        format="torchscript",
+        latency_ms=0.287,
+        latency_p50_ms=0.29,
+        preprocessing_ms=0.04,
+        predicted_ms=0.251,
+    )
+    row = signed_in.get(model.get_absolute_url()).context["comparison"][1]
+    assert row["measured"] == "0.247 ms"
+    assert "0.287 ms with normalisation" in row["label"]
+    ModelTiming.objects.update(preprocessing_ms=None)
+    TrainedModel.objects.update(latency_ms=0.287)
+    row = signed_in.get(model.get_absolute_url()).context["comparison"][1]
+    assert (row["measured"], "measured with normalisation" in row["label"]) == ("0.287 ms", True)

@@ -122,7 +122,9 @@ def test_a_study_measures_tries_searches_trains_and_compares(
     assert all(model.is_verified for model in models)
     assert study.run.done == study.run.total
 
-    page = signed_in.get(study.get_absolute_url()).content.decode()
+    answer = signed_in.get(study.get_absolute_url())
+    assert {point["limit_ms"] for point in answer.context["state"]["points"]} == set(study.limits)
+    page = answer.content.decode()
     for row in study.result or []:
         assert sentence(row) in page.replace("&#x27;", "'")
     text = b"".join(signed_in.get(reverse("study-csv", args=[study.pk]))).decode()

@@ -41,4 +41,4 @@ if (state.histogram.length) {
 }
 classes?.draw();
 values?.draw();
-followPageRun({ status: (data) => { if (data.status === "succeeded") location.reload(); } });
+followPageRun();

@@ -1,6 +1,6 @@
 /** The explorer: candidates in a scatter, in parallel coordinates, in a table and as a drawing, all linked. */
 import { figure } from "../charts.js";
-import { Candidates, thinRows } from "../columns.js";
+import { Candidates, countText, thinRows } from "../columns.js";
 import { number, percent, quantity } from "../format.js";
 import { highlight, onHighlight } from "../highlight.js";
 import { drawNetwork } from "../network_drawing.js";
@@ -132,7 +132,7 @@ function drawScatter() {
   const table = /** @type {Candidates} */ (candidates);
   const drawn = thinRows(inside, 1, POINTS, isOnFront);
   const faint = thinRows(inside, 0, FAINT);
-  scatter?.set("outside", faint.rows.map(pointOf), faint.total);
+  scatter?.set("outside", faint.rows.map(pointOf), faint.total + table.every - table.count);
   state.searches.forEach((_, place) => {
     const mine = drawn.rows.filter((row) => table.search[row] === place);
     const total = place === 0 ? drawn.total - drawn.rows.length + mine.length : mine.length;
@@ -168,8 +168,9 @@ function drawParallel() {
   parallel.draw(candidates, { inside: lines.rows, outside: faint.rows });
   const notice = /** @type {HTMLElement} */ (document.querySelector("[data-parallel-notice]"));
   const drawn = lines.rows.length + faint.rows.length;
-  notice.hidden = drawn >= candidates.count;
-  notice.textContent = `Thinned: ${number(drawn)} of ${number(candidates.count)} lines are drawn, all of the front among them. The table and the CSV have all.`;
+  notice.hidden = drawn >= candidates.every;
+  const front = candidates.count < candidates.every ? "" : ", all of the front among them";
+  notice.textContent = `Thinned: ${number(drawn)} of ${number(candidates.every)} lines are drawn${front}. The table and the CSV have all.`;
 }
 
 /** Everything that follows from the ranges, at once; the table comes from the server. */
@@ -194,11 +195,8 @@ function updateSoon() {
 }
 
 function tellCount() {
-  const all = candidates?.count ?? 0;
-  const shown = inside.reduce((sum, one) => sum + one, 0);
-  const text = shown === all ? `All ${number(all)} candidates` : `${number(shown)} of ${number(all)} candidates`;
   const target = document.querySelector("[data-count]");
-  if (target) target.textContent = text;
+  if (target && candidates) target.textContent = countText(inside.reduce((sum, one) => sum + one, 0), candidates);
 }
 
 /** @type {Map<string, string>} */

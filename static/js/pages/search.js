@@ -4,18 +4,20 @@ import { number, percent, quantity } from "../format.js";
 import { frontSlider } from "../front_slider.js";
 import { followPartLinks, loadPart } from "../part.js";
 import { picksOf, wirePicks } from "../picks.js";
+import { Replay } from "../replay.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, endedEarly, pageState } from "../state.js";
 import { announce } from "../toast.js";
 
 const state = pageState();
 const FRAME_MS = 350;
+/** What generations are judged by; candidates and populations are drawn at the middle of what is predicted for them. */
+const judged = state.cautious ? "Lower end of the 90 % interval" : "Predicted accuracy";
 /** As the table's rows are keyed: the place of the search, of which this page has one, and the rank. */
 const candidates = state.candidates.map(([id, rank, latency_ms, accuracy, low, high]) => ({ id, rank, latency_ms, accuracy, low, high, key: `0.${rank}` }));
 /** @type {Map<number, any>} */
 const summaries = new Map(state.generations.map((generation) => [generation.number, generation]));
-/** @type {Map<number, number[][]>} */
-const clouds = new Map(Object.entries(state.all_points ?? {}).map(([name, points]) => [Number(name), points]));
+const kept = new Replay(state.all_points, state.all_counts, state.replayed);
 let shown = Math.max(0, ...summaries.keys());
 let playing = 0;
 
@@ -32,7 +34,7 @@ const population = figure("population", {
     ...(state.published ? [{ id: "published", label: state.published.name, draw: /** @type {const} */ ("points"), slot: 7 }] : []),
   ],
   limits: [{ id: "limit", axis: "x", value: state.limit_ms, label: `limit ${quantity(state.limit_ms, "ms", 3)}` }],
-  whole: "The table and the CSV of the candidates have all.",
+  whole: "The table and the CSV have all candidates.",
   blank: blankText(state, "The first generation is being scored."),
   onPick: (key) => {
     const candidate = candidates.find((item) => item.key === key);
@@ -43,7 +45,7 @@ const population = figure("population", {
 const progress = figure("generations", {
   name: "generations",
   x: { label: "Generation", whole: true },
-  y: { label: "Predicted accuracy", unit: "%", most: 100 },
+  y: { label: judged, unit: "%", most: 100 },
   series: [
     { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
     { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
@@ -53,8 +55,8 @@ const progress = figure("generations", {
 });
 
 function drawPopulation() {
-  const points = clouds.get(shown) ?? [];
-  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), points.length ? Math.max(points.length, state.population) : 0);
+  const { points, count } = kept.at(shown);
+  population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), count);
   population?.set("candidates", candidates.map((item) => ({
     x: item.latency_ms, y: 100 * item.accuracy, low: 100 * item.low, high: 100 * item.high, key: item.key, note: `candidate ${item.rank}`,
   })), state.candidate_count);
@@ -99,7 +101,8 @@ function drawGenerations() {
   progress?.set("spread", spread.map((item) => ({ x: item.number, y: null, low: 100 * (item.mean - item.std), high: 100 * (item.mean + item.std) })));
   const first = all.find((item) => typeof item.best === "number");
   if (first && typeof last.best === "number") {
-    progress?.finding(`The best within the limit rose from ${percent(first.best, 2)} to ${percent(last.best, 2)} in ${last.number} generations`);
+    const best = state.cautious ? "The best lower end of a 90 % interval" : "The best";
+    progress?.finding(`${best} within the limit rose from ${percent(first.best, 2)} to ${percent(last.best, 2)} in ${last.number} generations`);
   } else {
     progress?.finding(`No network within the limit was found in ${last.number} generations`);
   }
@@ -114,7 +117,7 @@ const replay = /** @type {HTMLElement | null} */ (document.querySelector("[data-
 const slider = /** @type {HTMLInputElement | null} */ (replay?.querySelector("input") ?? null);
 
 function drawSlider() {
-  const numbers = [...clouds.keys()].sort((a, b) => a - b);
+  const { numbers } = kept;
   if (!replay || !slider || numbers.length < 2) return;
   replay.hidden = false;
   slider.min = "0";
@@ -127,7 +130,7 @@ function drawSlider() {
 
 /** @param {number} place index into the generations that can be shown */
 function showGeneration(place) {
-  shown = [...clouds.keys()].sort((a, b) => a - b)[place];
+  shown = kept.numbers[place];
   drawPopulation();
   drawSlider();
 }
@@ -185,6 +188,7 @@ const picks = /** @type {HTMLFormElement | null} */ (document.getElementById("pi
 if (picks) {
   wirePicks(picks);
   followPartLinks((asked) => {
+    asked.delete("candidate");
     for (const id of picksOf(picks)) asked.append("candidate", id);
     void loadPart(`${location.pathname}rows/?${asked}`);
     asked.delete("candidate");
@@ -193,13 +197,13 @@ if (picks) {
 }
 followPageRun({
   generation: (data) => {
-    const following = shown === Math.max(0, ...clouds.keys());
+    const following = shown === kept.newest;
     summaries.set(data.number, { number: data.number, ...data.summary });
-    clouds.set(data.number, data.points);
+    kept.add(data.number, data.points, following ? data.number : shown);
     if (following) shown = data.number;
     drawPopulation();
     drawGenerations();
     drawSlider();
-    if (data.number % 25 === 0) announce(`Generation ${data.number}: best predicted accuracy ${percent(data.summary.best, 1)}.`);
+    if (data.number % 25 === 0) announce(`Generation ${data.number}: best ${state.cautious ? "lower end of a 90 % interval" : "predicted accuracy"} ${percent(data.summary.best, 1)}.`);
   },
 });

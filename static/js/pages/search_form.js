@@ -1,5 +1,5 @@
 /** The form of a search: says which latencies the chosen space spans on the chosen device, and how long the search will take. */
-import { duration, number, quantity } from "../format.js";
+import { duration, number, percent, quantity } from "../format.js";
 import { followRange } from "../latency_range.js";
 import { pageState } from "../state.js";
 
@@ -8,11 +8,12 @@ const { pace } = pageState();
 const form = /** @type {HTMLFormElement} */ (document.querySelector("main form.card-plain"));
 
 followRange(form, ({ least_ms: least, greatest_ms: greatest }) => {
-  const limit = Number(/** @type {HTMLInputElement} */ (form.elements.namedItem("latency_limit_ms")).value);
+  const value = (name) => Number(/** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value);
+  const [limit, confidence] = [value("latency_limit_ms"), value("confidence")];
   const place01 = (limit - least) / (greatest - least);
   if (!limit) return "";
   if (limit < least) return `No network is as fast as ${quantity(limit, "ms")}: choose a higher limit.`;
-  if (limit >= greatest) return `Every network meets ${quantity(limit, "ms")}: the limit will not matter.`;
+  if (limit >= greatest) return `Every network is predicted to meet ${quantity(limit, "ms")}${confidence > 0.5 ? `, the slowest perhaps not with ${percent(confidence, 0)} confidence` : ": the limit will not matter"}.`;
   return `Your limit lies ${place01 < 0.33 ? "in the fast third" : place01 < 0.67 ? "in the middle" : "in the slow third"} of that range.`;
 });
 

@@ -4,6 +4,7 @@ import { number, quantity } from "../format.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, pageState } from "../state.js";
+import { meanGain } from "../study_gain.js";
 
 const state = pageState();
 const chart = figure("study", {
@@ -18,20 +19,35 @@ const chart = figure("study", {
   ],
   limits: state.limits.map((limit, place) => ({ id: `limit${place}`, axis: "x", value: limit, label: `limit ${quantity(limit, "ms", 3)}` })),
   blank: blankText(state, "No model is trained yet."),
-  describe: (point) => (point.measured_ms ? [`measured ${quantity(point.measured_ms, "ms", 3)}`] : []),
+  describe: (point) => (point.measured_ms ? [`measured ${quantity(point.measured_ms, "ms", 3)}, normalisation included`] : []),
 });
 
-for (const method of ["searched", "scaled"]) {
-  const points = state.points.filter((point) => point.method === method).sort((a, b) => a.x - b.x);
-  chart?.set(method, points);
-  chart?.set(`${method}-line`, points.map(({ x, y }) => ({ x, y })));
+/** @param {any[]} points as the page or a fresh one has them */
+function draw(points) {
+  for (const method of ["searched", "scaled"]) {
+    const mine = points.filter((point) => point.method === method).sort((a, b) => a.x - b.x);
+    chart?.set(method, mine);
+    chart?.set(`${method}-line`, mine.map(({ x, y }) => ({ x, y })));
+  }
+  tell(points);
 }
-const of = (method) => state.points.filter((point) => point.method === method);
-const [searched, scaled] = [of("searched"), of("scaled")];
-if (searched.length && searched.length === scaled.length) {
-  const mean = (points) => points.reduce((sum, point) => sum + point.y, 0) / points.length;
-  const gain = mean(searched) - mean(scaled);
-  chart?.finding(`On average over the limits, searched networks are ${number(Math.abs(gain), 2)} % points ${gain >= 0 ? "above" : "below"} scaled ones`);
+
+/** @param {any[]} points */
+function tell(points) {
+  const gain = meanGain(points);
+  if (!gain) {
+    if (points.length) chart?.finding("No limit has both a searched and a scaled network with a test accuracy yet");
+    return;
+  }
+  const { length } = state.limits;
+  const over = gain.limits < length ? `${gain.limits} of ${length} limits` : length === 1 ? "the one limit" : "the limits";
+  chart?.finding(`On average over ${over}, searched networks are ${number(Math.abs(gain.points), 2)} % points ${gain.points >= 0 ? "above" : "below"} scaled ones`);
 }
+
+draw(state.points);
 chart?.draw();
+document.addEventListener("partsrefreshed", (event) => {
+  const fresh = /** @type {CustomEvent} */ (event).detail;
+  if (fresh) draw(fresh.points);
+});
 followPageRun({ trial: () => refreshParts(), progress: () => refreshParts() });
