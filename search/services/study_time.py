@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 
 from search.models import Predictor
-from search.services.studies import MOST_TRIALS
 from search.services.training_time import Forecast, pace_of
+from search.spaces.scaling import most_baselines
 from search.training.datasets import Dataset
 from search.training.recipes import Recipe
 
@@ -24,12 +24,15 @@ class StudyForecast:
 
 
 def study_forecast(
-    owner: Any, predictor: Predictor, recipe: Recipe, dataset: Dataset, *, trainings: int
+    owner: Any, predictor: Predictor, recipe: Recipe, dataset: Dataset, *, limits: int, seeds: int
 ) -> StudyForecast | None:
-    """Of so many trainings to the end, after as many trials as there can be with the samples' recipe."""
-    pace = pace_of(owner, predictor.space.load(), dataset)
+    """Of two trainings to the end a limit and seed, after as many trials as there can be with the samples'
+    recipe."""
+    space = predictor.space.load()
+    pace = pace_of(owner, space, dataset)
     if pace is None:
         return None
     training, trial = pace.forecast(recipe, dataset), pace.forecast(predictor.recipe.load(), dataset)
-    turns, trials = (-(-count // settings.TRAIN_WORKERS) for count in (trainings, MOST_TRIALS))
+    counts = (2 * limits * seeds, most_baselines(space, limits))
+    turns, trials = (-(-count // settings.TRAIN_WORKERS) for count in counts)
     return StudyForecast(training, turns * training.seconds + trials * trial.seconds, pace.basis)

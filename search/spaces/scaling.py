@@ -64,15 +64,24 @@ def scaled_networks(
 ) -> list[Scaled]:
     """Every distinct scaled network at the resolutions of the space, narrow ones first."""
     chosen = DEPTHS[space.family] if depths is None else depths
-    (resolution,) = (gene for gene in space.genes if gene.name == "resolution")
     found: dict[str, Scaled] = {}
-    for width, depth, size in product(widths, chosen, resolution.choices):
+    for width, depth, size in product(widths, chosen, _resolutions(space)):
         network = scaled(space, width, depth, size)
         # Rounding makes neighbouring factors one network: it goes by the factor nearest to the reference.
         known = found.get(network.architecture.id)
         if known is None or _distance(network) < _distance(known):
             found[network.architecture.id] = network
     return list(found.values())
+
+
+def most_baselines(space: SearchSpace, limits: int) -> int:
+    """How many scaled networks `widest` may give for so many limits: one a depth and resolution."""
+    return limits * len(DEPTHS[space.family]) * len(_resolutions(space))
+
+
+def _resolutions(space: SearchSpace) -> tuple[int, ...]:
+    (resolution,) = (gene for gene in space.genes if gene.name == "resolution")
+    return resolution.choices
 
 
 def widest(networks: Sequence[tuple[Scaled, float]], limit: float) -> Iterator[Scaled]:

@@ -24,8 +24,9 @@ from search.models import Predictor, Study, StudyEntry
 from search.queries import can_search, study_rows
 from search.services.catalogue import known_recipes
 from search.services.datasets import dataset_of
-from search.services.studies import MOST_TRIALS, start_study, summary
+from search.services.studies import start_study, summary
 from search.services.study_time import study_forecast
+from search.spaces.scaling import most_baselines
 from search.views.settings import beginning
 
 TRAINING_COLUMNS = (
@@ -76,13 +77,13 @@ def _time_of(request: HttpRequest, form: StudyForm) -> str:
     chosen = form.cleaned_data
     if not {"limits", "seeds"} <= chosen.keys():
         return "Give limits and seeds to see how much there is to train."
-    count = 2 * len(chosen["limits"]) * chosen["seeds"]
-    told = (
-        f"At most {count} trainings to the end, after at most {MOST_TRIALS} short trials of scaled networks."
-    )
+    limits, seeds = len(chosen["limits"]), chosen["seeds"]
+    told = f"At most {2 * limits * seeds} trainings to the end."
     if not {"predictor", "recipe"} <= chosen.keys():
         return f"{told} Choose a predictor and a recipe to see how long they take."
     predictor: Predictor = chosen["predictor"]
+    trials = most_baselines(predictor.space.load(), limits)
+    told = f"{told.rstrip('.')}, after at most {trials} short trial{'s' * (trials > 1)} of scaled networks."
     try:
         known = dataset_of(owner_of(request), predictor.dataset)
     except ValueError as error:
@@ -92,7 +93,8 @@ def _time_of(request: HttpRequest, form: StudyForm) -> str:
         predictor,
         known_recipes(owner_of(request), known)[chosen["recipe"]],
         known,
-        trainings=count,
+        limits=limits,
+        seeds=seeds,
     )
     if found is None:
         return f"{told} How long one takes is not known: no network of this space was trained here yet."

@@ -109,7 +109,7 @@ def test_a_study_tells_its_trainings_and_their_time_without_scripts_and_starts_n
     page = signed_in.post("/studies/new/", chosen | {"estimate": "1"})
     assert page.status_code == 200
     told = page.context["estimate"]
-    assert told.startswith("At most 6 trainings to the end, after at most 24 short trials")
+    assert told.startswith("At most 6 trainings to the end, after at most 1 short trial of scaled")
     assert "A training takes about " in told
     assert "From 12 earlier trainings" in told
     assert not Run.objects.filter(kind="study").exists()
