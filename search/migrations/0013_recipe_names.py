@@ -16,6 +16,6 @@ def make_neutral(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("search", "0011_owned_by_teams")]
+    dependencies = [("search", "0012_expected_seconds")]
 
     operations = [migrations.RunPython(make_neutral, migrations.RunPython.noop)]
