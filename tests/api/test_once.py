@@ -120,10 +120,11 @@ def test_content_is_taken_for_what_it_is_whatever_it_is_called(caller: Caller) -
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("headers", [{}, KEY], ids=["without a key", "with a key"])
-def test_a_form_in_parts_is_no_json(ada: User, headers: dict[str, str]) -> None:
-    browser = Client()
+def test_a_form_in_parts_is_no_json(ada: User, settings: Any, headers: dict[str, str]) -> None:
+    browser, csrf = Client(enforce_csrf_checks=True), "a" * 32
     browser.force_login(ada)
-    answer = browser.post("/api/v1/devices", PHONE, headers=headers)
+    browser.cookies[settings.CSRF_COOKIE_NAME] = csrf
+    answer = browser.post("/api/v1/devices", PHONE, headers=headers | {"x-csrftoken": csrf})
     assert answer.status_code == 400
     assert "not the JSON" in answer.json()["detail"]
 
