@@ -26,6 +26,16 @@ class CorruptFileError(Exception):
     """What arrived is not what the server built."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirect is a refusal: followed, it would take the token to whomever it names."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stay)
+
+
 class Client:
     """Speaks to one server with one device's token.
 
@@ -69,7 +79,7 @@ class Client:
         pause = 1.0
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+                with _OPENER.open(request, timeout=TIMEOUT) as answer:
                     content: bytes = answer.read(LARGEST_FILE)
                     return content
             except urllib.error.HTTPError as error:
@@ -90,6 +100,10 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
+    if 300 <= error.code < 400:
+        return (
+            f"The server sends on to {error.headers.get('Location', 'nowhere')}: give that address instead."
+        )
     if error.code == 401:
         return "The server does not know this token: it was revoked, or is of another server."
     try:

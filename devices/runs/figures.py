@@ -45,7 +45,9 @@ class _Rows(Collector):
         events = Run.objects.aggregate(events=Sum("last_seq"))["events"] or 0
         yield CounterMetricFamily("chamnet_events", "Events written.", value=events)
         yield GaugeMetricFamily(
-            "chamnet_sockets_open", "Sockets that this process serves.", value=open_sockets()
+            "chamnet_sockets_open",
+            "Sockets and event streams that this process serves.",
+            value=open_sockets(),
         )
 
 

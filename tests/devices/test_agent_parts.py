@@ -117,6 +117,8 @@ class Answer(BaseHTTPRequestHandler):
         status, body = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if 300 <= status < 400:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
         self.end_headers()
         self.wfile.write(body)
 
@@ -161,6 +163,14 @@ def test_the_agent_gives_up_what_the_server_refuses(server: Server, client_of: A
     with pytest.raises(RefusedError, match="revoked"):
         client.get("/x")
     assert said == []
+
+
+def test_the_agent_takes_its_token_nowhere_else(server: Server, client_of: Any) -> None:
+    client, _ = client_of
+    server.answers = [(301, b"")]
+    with pytest.raises(RefusedError, match=r"sends on to http://\S+/elsewhere: give that address"):
+        client.get("/x")
+    assert server.asked == ["/x"]
 
 
 def test_the_agent_uses_no_file_that_is_not_what_the_server_built(server: Server, client_of: Any) -> None:
