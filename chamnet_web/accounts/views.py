@@ -107,7 +107,8 @@ def factor_new(request: HttpRequest) -> HttpResponse:
     """
     user, data = user_of(request), request.POST or None
     device = second_factor.unconfirmed(user)
-    form = NewPhoneForm(data, user=user) if second_factor.has_factor(user) else CodeForm(data)
+    replaces = second_factor.has_factor(user)
+    form = NewPhoneForm(data, user=user) if replaces else CodeForm(data)
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(device, form.cleaned_data["code"])
         if codes is not None:
@@ -115,6 +116,7 @@ def factor_new(request: HttpRequest) -> HttpResponse:
         form.add_error("code", "This is not the code: check the phone's clock, and give the newest one.")
     context: dict[str, Any] = {
         "form": form,
+        "replaces": replaces,
         "picture": second_factor.picture(device),
         "address": device.config_url,
     }
