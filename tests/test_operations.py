@@ -18,7 +18,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCS / "deploy" / "compose.yaml").read_text())
 # Of the Compose file's own and of other programs.
-FOREIGN = {"POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+FOREIGN = {"FORWARDED_ALLOW_IPS", "POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 def commands() -> dict[str, list[str]]:

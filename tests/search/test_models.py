@@ -289,7 +289,7 @@ def test_an_agent_times_the_file_on_its_device(
     runner = make_engine(engine, 1)
     values = {}
     for item in wanted["items"]:
-        packed = client.get(item["url"], headers=key).content
+        packed = client.get(item["url"], headers=key).getvalue()
         with runner.measuring():
             values[item["name"]] = time_call(runner.bind(gzip.decompress(packed), [[2, 1, 8, 8]]))
     body = json.dumps({"values": values})
