@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chamnet_web.security.NoNulMiddleware",
-    "django_http_compression.middleware.HttpCompressionMiddleware",
+    "chamnet_web.compression.CompressionMiddleware",
     "chamnet_web.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -22,6 +22,7 @@ from search.models import Candidate
 MOST = 60_000
 """Candidates that are handed out at once, shared by the searches; those of the best ranks come first."""
 
+COLUMNS_TYPE = "application/vnd.chamnet.columns"
 STEPS = 65534
 KEEPS, ON_FRONT = 1, 2
 

@@ -20,7 +20,7 @@ from devices.exports import export_asked
 from devices.runs.ownership import owner_of
 from devices.runs.writing import finite
 from search.candidates import Axis, axes_of, explored, thinned, varied
-from search.columns import KEEPS, ON_FRONT, packed
+from search.columns import COLUMNS_TYPE, KEEPS, ON_FRONT, packed
 from search.models import Candidate, Search
 from search.views.candidate_rows import Asked, ids_asked, picked_of, rows_context, rows_file
 from search.views.candidates import glance
@@ -69,7 +69,7 @@ def explore_rows(request: HttpRequest) -> HttpResponse:
 @require_GET
 def explore_columns(request: HttpRequest) -> HttpResponse:
     """All candidates of the searches, column by column: see `search.columns`."""
-    return HttpResponse(packed(_view(request).searches), content_type="application/octet-stream")
+    return HttpResponse(packed(_view(request).searches), content_type=COLUMNS_TYPE)
 
 
 def _view(request: HttpRequest) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -170,6 +171,14 @@ def test_what_is_picked_stays_picked_when_the_table_is_sorted_or_paged(
         assert [str(line["candidate"].pk) for line in page.context["lines"] if line["picked"]] == [near]
         assert [str(one.pk) for one in page.context["elsewhere"]] == [far]
         assert f'value="{far}" form="picks" checked' in page.content.decode()
+
+
+def test_the_columns_are_compressed_on_their_way(signed_in: Client, search: Search) -> None:
+    address = f"/explore/columns/?search={search.pk}"
+    plain = signed_in.get(address).content
+    sent = signed_in.get(address, headers={"Accept-Encoding": "gzip"})
+    assert sent.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(sent.content) == plain
 
 
 def test_ranges_mean_the_same_in_the_table_and_in_the_columns(signed_in: Client, search: Search) -> None:
