@@ -15,7 +15,7 @@ from devices import steps as table_steps
 from devices.runs.models import Run, Step
 from devices.runs.services import retry
 from devices.services import this_machine
-from search.models import Predictor, Sample, Search
+from search.models import Predictor, Sample, Search, TrainedModel
 from search.services import disk
 from search.services.models import start_model
 from search.services.predictors import predictor_model
@@ -112,14 +112,22 @@ def test_what_a_fitted_predictor_was_fitted_without_is_not_trained_for_another_o
     assert len(predictor_model(fitted).y) == 7
 
 
-def test_a_final_training_goes_on_where_it_broke(
+def broken_at_its_export(
     owner: Team, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> TrainedModel:
+    """A model that was trained to the end, and whose export broke."""
     model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
     with monkeypatch.context() as patch:
         patch.setattr(model_steps, "_judge", crash)
         work()
     assert "MemoryError" in failed(model.run).reason
+    return model
+
+
+def test_a_final_training_goes_on_where_it_broke(
+    owner: Team, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = broken_at_its_export(owner, work, search, monkeypatch)
     epochs = model.run.events.filter(kind="epoch").count()
     assert epochs == 2
     assert retry(model.run)
@@ -134,11 +142,7 @@ def test_a_final_training_goes_on_where_it_broke(
 def test_a_final_training_whose_checkpoint_was_pruned_meanwhile_is_made_again(
     owner: Team, work: Work, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = start_model(owner=owner, network=best_of(search), recipe="seconds-final", seed=0)
-    with monkeypatch.context() as patch:
-        patch.setattr(model_steps, "_judge", crash)
-        work()
-    failed(model.run)
+    model = broken_at_its_export(owner, work, search, monkeypatch)
     Run.objects.filter(pk=model.run_id).update(finished_at=timezone.now() - timedelta(days=400))
     assert disk.prune()["checkpoints"] == 1
     assert retry(model.run)

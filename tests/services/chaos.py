@@ -36,10 +36,11 @@ PROCESSES = {
     "web": b"uvicorn",
     "train worker": b"-Q\0train\0",
     "light worker": b"-Q\0light\0",
+    "housekeeper": b"-Q\0housekeeping\0",
     "clock": b"\0beat\0",
 }
-TARGETS = ("web", "train worker", "train child", "train child", "light worker", "light child", "clock",
-           "redis", "postgres")  # fmt: skip
+TARGETS = ("web", "train worker", "train child", "train child", "light worker", "light child", "housekeeper",
+           "clock", "redis", "postgres")  # fmt: skip
 ATTEMPTS = 10
 """Tries of a step: chance kills a short one again and again, which no worker does that fails by itself."""
 ROUND_SECONDS = 900.0
