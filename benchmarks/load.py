@@ -1,6 +1,6 @@
 """Sockets that watch runs, and people who browse a large installation, through a real server on loopback.
 
-    python benchmarks/load.py [--sockets 200] [--people 50] [--seconds 30] [--postgres] [--json]
+    python benchmarks/load.py [--sockets 200] [--people 50] [--seconds 30] [--web 2] [--postgres] [--json]
 
 An installation of its own is filled with runs, events and a table's rows, and served by `manage.py serve`, on
 SQLite and the embedded broker or, with `--postgres`, on PostgreSQL and Redis. Then, for so many seconds each:
@@ -14,7 +14,7 @@ The figures:
     lost, doubled  events that a socket did not get, or got more than once
     page_ms        of whole answers: p50, p95, worst, and p95 by page
     failed         answers that were not 200
-    memory_mb      of the web server's process: before, after the sockets' part, after both
+    memory_mb      of the web servers' processes: before, after the sockets' part, after both
     rows           what the installation holds
 """
 
@@ -223,12 +223,12 @@ class People:
 
 
 @contextlib.contextmanager
-def installed(directory: Path, postgres: bool) -> Iterator[dict[str, str]]:
-    """The environment of an empty installation."""
+def installed(directory: Path, web: int, postgres: bool) -> Iterator[dict[str, str]]:
+    """The environment of an empty installation with so many web servers."""
     from tests.serving import installation
 
     if not postgres:
-        yield installation(directory)
+        yield installation(directory, WEB_WORKERS=str(web))
         return
     from tests.services.servers import Postgres, Redis
 
@@ -236,7 +236,8 @@ def installed(directory: Path, postgres: bool) -> Iterator[dict[str, str]]:
     try:
         database.start()
         broker.start()
-        yield installation(directory, DATABASE_URL=database.create("load"), REDIS_URL=broker.url())
+        addresses = {"DATABASE_URL": database.create("load"), "REDIS_URL": broker.url()}
+        yield installation(directory, WEB_WORKERS=str(web), **addresses)
     finally:
         broker.end()
         database.end()
@@ -251,9 +252,9 @@ def in_process(environment: dict[str, str], *arguments: object) -> Any:
     return json.loads(done.stdout.rpartition("FOUND ")[2])
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+def memory_mb(pids: list[int]) -> float:
+    """Resident memory of processes."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
@@ -271,11 +272,11 @@ def measure(
     running = Serving(environment, free_port())
     try:
         running.wait_until_open()
-        web = next(
+        web = [
             pid
             for pid in children_of(running.process.pid)
             if b"uvicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
+        ]
         people = People(running.port, filled["cookie"], filled["pages"])
         people.browse(2, 10)  # what is loaded once, is
         people.answers.clear()
@@ -300,6 +301,7 @@ def measure(
         "delay_ms": spread(delays),
         "lost": sum(last[run] - len(set(seen)) for run, seen in sockets.seen),
         "doubled": sum(len(seen) - len(set(seen)) for _, seen in sockets.seen),
+        "web_servers": len(web),
         "people": chosen.people,
         "pages": len(people.answers),
         "page_ms": spread([ms for _, ms, _ in people.answers]),
@@ -318,6 +320,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--web", type=int, default=2, help="web servers")
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--fill", action="store_true", help=argparse.SUPPRESS)
@@ -333,7 +336,7 @@ def main() -> None:
         return
     with (
         tempfile.TemporaryDirectory(prefix="chamnet-load-") as directory,
-        installed(Path(directory), chosen.postgres) as environment,
+        installed(Path(directory), chosen.web, chosen.postgres) as environment,
     ):
         filled = in_process(environment, "--fill", "--runs", chosen.runs, "--rows", chosen.rows)
         report = measure(environment, filled, chosen)

@@ -250,6 +250,7 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 
+WEB_WORKERS = whole_number("WEB_WORKERS", min(2, os.cpu_count() or 1), at_most=64)
 TRAIN_WORKERS = whole_number("TRAIN_WORKERS", os.cpu_count() or 1, at_most=256)
 LIGHT_WORKERS = whole_number("LIGHT_WORKERS", 1, at_most=64)
 STEP_LEASE_SECONDS = whole_number("STEP_LEASE_SECONDS", 60, at_least=2)

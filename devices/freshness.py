@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
@@ -83,6 +84,7 @@ def _engines(devices: Sequence[Device]) -> dict[UUID, str]:
     }
 
 
+@cache
 def _torch() -> str:
     """As profiling names it, without importing it."""
     try:

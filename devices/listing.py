@@ -137,10 +137,15 @@ class Listing:
 
 
 class Listed:
-    """A listing as an address asks for it. Lazy: a page counts and reads one page, a file reads all rows."""
+    """A listing as an address asks for it. Lazy: a page counts and reads one page, a file reads all rows.
 
-    def __init__(self, request: HttpRequest, listing: Listing, rows: QuerySet[Any]) -> None:
-        self.listing, self.rows = listing, rows
+    `total` is how many rows there are, where that was counted already.
+    """
+
+    def __init__(
+        self, request: HttpRequest, listing: Listing, rows: QuerySet[Any], total: int | None = None
+    ) -> None:
+        self.listing, self.rows, self._total = listing, rows, total
         self.q = request.GET.get("q", "").strip()
         self.chosen = {choice.name: request.GET.get(choice.name, "") for choice in listing.choices}
         sorts = {column.name for column in listing.columns if column.order is not None}
@@ -192,7 +197,10 @@ class Listed:
 
     @cached_property
     def page(self) -> Page[Model]:
-        return Paginator(self.matching, self.listing.per_page).get_page(self._asked.get("page"))
+        paginator = Paginator(self.matching, self.listing.per_page)
+        if self._total is not None and not self.is_filtered:
+            vars(paginator)["count"] = self._total  # what its cached property would count
+        return paginator.get_page(self._asked.get("page"))
 
     @cached_property
     def count(self) -> int:
@@ -202,6 +210,8 @@ class Listed:
     @cached_property
     def total(self) -> int:
         """Of all rows, whatever the filters."""
+        if self._total is not None:
+            return self._total
         return self.rows.count() if self.is_filtered else self.count
 
     @property

@@ -36,10 +36,11 @@ def tables_of(owner: object) -> QuerySet[LatencyTable]:
 
 def coverage(table: LatencyTable) -> dict[str, Any]:
     """How many of the operators that the table's space needs are measured; those of others do not count."""
-    total = table.operator_count
-    covered = min(table.rows.count(), total)
+    total, rows = table.operator_count, table.rows.count()
+    covered = min(rows, total)
     learned = table.rows.filter(deviation__gt=0).count()
     return {
+        "rows": rows,
         "covered": covered,
         "learned": learned,
         "measured": max(covered - learned, 0),

@@ -92,7 +92,7 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     )
     covered = queries.coverage(table)
     listing = OPERATORS if covered["learned"] else replace(OPERATORS, choices=())
-    listed = Listed(request, listing, table.rows.defer("samples_us", "original"))
+    listed = Listed(request, listing, table.rows.defer("samples_us", "original"), covered["rows"])
     points = queries.calibration_points(table)
     if (file := export_asked(request, lambda: _files_of(table, listed, points))) is not None:
         return file

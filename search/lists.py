@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from devices.listing import STATUS, Choice, Column, Listing, Options, options_of, seconds, time_taken
@@ -129,7 +129,9 @@ def costs(owner: Any) -> Listing:
 
 
 def searches(owner: Any) -> Listing:
-    rows = Search.objects.owned_by(owner)
+    # Asked of the predictors, as there may be many searches to each.
+    one = Search.objects.filter(predictor=OuterRef("pk"))
+    searched = Predictor.objects.owned_by(owner).filter(Exists(one))
     return Listing(
         noun=("search", "searches"),
         columns=(
@@ -149,8 +151,8 @@ def searches(owner: Any) -> Listing:
         choices=(
             STATUS,
             Choice("device", "Device", _devices(owner), _of_device),
-            Choice("space", "Space", options_of(rows, "predictor__space__name"), "predictor__space__name"),
-            Choice("predictor", "Predictor", options_of(rows, "predictor", "predictor__name"), "predictor"),
+            Choice("space", "Space", options_of(searched, "space__name"), "predictor__space__name"),
+            Choice("predictor", "Predictor", options_of(searched, "pk", "name"), "predictor"),
         ),
     )
 

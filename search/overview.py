@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,7 +19,16 @@ from devices.models import Device, LatencyTable
 from devices.queries import devices_of
 from devices.runs.models import Run
 from search.lists import kind_label
-from search.models import CostPredictor, ImageSet, OwnedQuerySet, Predictor, Search, Study, TrainedModel
+from search.models import (
+    Candidate,
+    CostPredictor,
+    ImageSet,
+    OwnedQuerySet,
+    Predictor,
+    Search,
+    Study,
+    TrainedModel,
+)
 from search.queries import own_dataset_rows, study_rows, usable_predictors, usable_tables
 
 MOST_ACTIVE = 8
@@ -160,11 +169,10 @@ def _search(owner: Any) -> NextStep | None:
 
 
 def _use(owner: Any, there: dict[str, int]) -> NextStep:
-    newest = (
-        Search.objects.owned_by(owner).usable().filter(candidates__trained_models=None, candidates__rank=1)
-    )
-    found = newest.only("name").first()
-    if not there["models"] and found is not None:
+    best = Candidate.objects.filter(search=OuterRef("pk"), rank=1)
+    newest = Search.objects.owned_by(owner).usable().only("name")
+    found = None if there["models"] else newest.filter(Exists(best)).first()
+    if found is not None:
         return NextStep(
             f"“{found.name}” has candidates: train the one you like, and download it.",
             "See the candidates",

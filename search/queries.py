@@ -54,12 +54,18 @@ def cost_rows(owner: Any) -> OwnedQuerySet:
 
 
 def search_rows(owner: Any) -> OwnedQuerySet:
-    """Searches with the names of what they stand on and the accuracy of their best candidate."""
+    """Searches with the names of what they stand on and the accuracy of their best candidate.
+
+    Subqueries, not joins: they are left out when the rows are counted, and asked for the rows of a page alone.
+    """
+    table = LatencyTable.objects.filter(pk=OuterRef("table")).values("device__name")
+    timing = CostPredictor.objects.filter(pk=OuterRef("timing")).values("device__name")
+    predictor = Predictor.objects.filter(pk=OuterRef("predictor")).values("name")
     best = Candidate.objects.filter(search=OuterRef("pk"), rank=1).values("accuracy")[:1]
     rows = Search.objects.owned_by(owner).select_related("run").defer("state", "front")
     found: OwnedQuerySet = rows.annotate(
-        device_name=Coalesce("table__device__name", "timing__device__name"),
-        predictor_name=F("predictor__name"),
+        device_name=Coalesce(Subquery(table), Subquery(timing)),
+        predictor_name=Subquery(predictor),
         best_accuracy=Subquery(best),
     )
     return found

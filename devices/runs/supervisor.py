@@ -26,11 +26,13 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process to keep alive. One that `outlives` the others is stopped after them."""
+    """One process to keep alive, which gets the open files of these numbers. One that `outlives` the others is
+    stopped after them."""
 
     name: str
     command: Sequence[str]
     outlives: bool = False
+    files: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     started_at: float = 0.0
@@ -38,7 +40,11 @@ class Child:
 
     def start(self, environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(  # noqa: S603  (the commands are our own)
-            self.command, env=environment, start_new_session=True, preexec_fn=_end_with_parent
+            self.command,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+            pass_fds=self.files,
         )
         self.started_at, self.due_at = time.monotonic(), None
 
@@ -68,9 +74,11 @@ class Supervisor:
         self.children: list[Child] = []
         self._stopping = threading.Event()
 
-    def start(self, name: str, command: Sequence[str], *, outlives: bool = False) -> Child:
+    def start(
+        self, name: str, command: Sequence[str], *, outlives: bool = False, files: Sequence[int] = ()
+    ) -> Child:
         """Starts a child and keeps it alive from now on."""
-        child = Child(name, command, outlives)
+        child = Child(name, command, outlives, files)
         child.start(self.environment)
         self.children.append(child)
         return child

@@ -62,6 +62,7 @@ class Search(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["owner", "-created_at"], name="search_newest_of_owner")]
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="search_name_per_owner"),
             models.CheckConstraint(

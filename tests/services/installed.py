@@ -13,7 +13,7 @@ from tests.serving import ROOT, installation
 
 # As the supervisor starts its processes: with other numbers of threads, sums round otherwise.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-WORKERS = {"TRAIN_WORKERS": "2", "LIGHT_WORKERS": "2"}
+WORKERS = dict.fromkeys(("WEB_WORKERS", "TRAIN_WORKERS", "LIGHT_WORKERS"), "2")
 QUICK = {"STEP_LEASE_SECONDS": "15", "SWEEP_SECONDS": "1"}
 
 

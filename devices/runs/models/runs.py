@@ -46,7 +46,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(owner=owner)
 
     def unfinished(self) -> RunQuerySet:
-        return self.exclude(status__in=Run.FINAL)
+        return self.filter(status__in=set(Run.Status) - Run.FINAL)
 
 
 class Run(models.Model):

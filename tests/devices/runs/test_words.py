@@ -8,7 +8,15 @@ import pytest
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from devices.runs.templatetags.runs import amount, compact_number, count, duration, milliseconds, percent
+from devices.runs.templatetags.runs import (
+    amount,
+    compact_number,
+    count,
+    duration,
+    milliseconds,
+    percent,
+    status,
+)
 
 STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled", "fresh", "stale", "none")
 
@@ -23,13 +31,15 @@ def amount_in_ms(value: float | None) -> str:
     return amount(value, "ms")
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_a_status_has_a_word_and_an_icon_that_exists(status: str) -> None:
-    html = render_to_string("components/status.html", {"status": status})
-    assert f"#{status}" in html
-    assert f">{status.capitalize()}<" in html
+@pytest.mark.parametrize("name", STATUSES)
+def test_a_status_has_a_word_and_an_icon_that_exists(name: str) -> None:
+    html = status(name)
+    assert f"#{name}" in html
+    assert f">{name.capitalize()}<" in html
+    assert "data-run-status" not in html
+    assert f'data-run-status="{name}"' in status(name, live=True)
     icons = (Path(settings.BASE_DIR) / "static" / "img" / "icons.svg").read_text()
-    assert f'<symbol id="{status}"' in icons
+    assert f'<symbol id="{name}"' in icons
 
 
 def test_the_theme_is_chosen_before_anything_is_painted() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import http.client
 import os
 import socket
 import sys
@@ -27,6 +28,8 @@ from devices.runs.supervisor import Child, Supervisor
 
 START_SECONDS = 60.0
 PARTS = ("web", "train", "light", "beat")
+BACKLOG = 2048
+"""Connections that wait to be taken up, as uvicorn has it."""
 # Said once per process and about nothing a person can mend here: workers running as root in a container,
 # and WhiteNoise answering under ASGI with files that Django reads in a thread.
 QUIET = "ignore:You're running the worker with superuser,ignore:StreamingHttpResponse must consume"
@@ -53,36 +56,37 @@ class Command(BaseCommand):
         parts = [part for part in PARTS if not only or part in only]
         # Parts of one installation may share its data; what must not run twice is the whole.
         lock = nullcontext() if only else _lock()
-        if "web" in parts:
-            _refuse_unusable(host, port)
         supervisor = Supervisor(_environment(), self._say)
         supervisor.install_signal_handlers()
-        with lock:
+        with lock, _listening(host, port) if "web" in parts else nullcontext() as door:
             try:
-                self._start(supervisor, parts, host, port)
+                self._start(supervisor, parts, address(host, port), door)
                 supervisor.watch()
             finally:
                 self._say("Stopping…")
                 supervisor.stop()
 
-    def _start(self, supervisor: Supervisor, parts: list[str], host: str, port: int) -> None:
+    def _start(
+        self, supervisor: Supervisor, parts: list[str], opened: str, door: socket.socket | None
+    ) -> None:
         if settings.EMBEDDED_REDIS:
             broker = supervisor.start("The embedded broker", _redis_command(), outlives=True)
             _wait_for(_redis_answers, broker, supervisor)
             # The lock says that no other supervisor lives, and the broker is private to this one: a lease
             # that is still held belongs to a worker of an earlier start, which can no longer be at work.
             release_all()
-        if "web" in parts:
-            web = supervisor.start("The web server", _web_command(host, port))
+        web = [
+            supervisor.start(name, _web_command(door), files=[door.fileno()])
+            for name in _web_servers()
+            if door is not None
+        ]
         for part, name, command in _celery_commands():
             if part in parts:
                 supervisor.start(name, command)
-        if "web" in parts:
-            _wait_for(lambda: _listens(host, port), web, supervisor)
+        if door is not None:
+            _wait_for(lambda: _answers(door), web[0], supervisor)
         if not supervisor.stopping:
-            where = (
-                f"Open {address(host, port)}" if "web" in parts else f"Started: {', '.join(sorted(parts))}"
-            )
+            where = f"Open {opened}" if web else f"Started: {', '.join(sorted(parts))}"
             self._say(f"{where}  (Ctrl-C stops everything)")
 
     def _say(self, text: str) -> None:
@@ -103,13 +107,16 @@ def _lock() -> IO[str]:
     return lock
 
 
-def _refuse_unusable(host: str, port: int) -> None:
-    """Raises CommandError with a sentence for a person when the web server could not listen there."""
+def _listening(host: str, port: int) -> socket.socket:
+    """The socket that every web server accepts connections from. It outlives them: who comes while one is
+    started anew waits, and is not turned away.
+
+    Raises CommandError with a sentence for a person where the address cannot be had.
+    """
     try:
-        family, kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(place)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+        return socket.create_server(place[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
@@ -120,9 +127,15 @@ def _refuse_unusable(host: str, port: int) -> None:
         raise CommandError(f"HOST={host} is not an address of this machine ({error.strerror}).") from None
 
 
-def _web_command(host: str, port: int) -> list[str]:
+def _web_servers() -> list[str]:
+    """A name for each."""
+    count = settings.WEB_WORKERS
+    return [f"Web server {number}" for number in range(1, count + 1)] if count > 1 else ["The web server"]
+
+
+def _web_command(door: socket.socket) -> list[str]:
     return [
-        sys.executable, "-m", "uvicorn", "chamnet_web.asgi:application", "--host", host, "--port", str(port),
+        sys.executable, "-m", "uvicorn", "chamnet_web.asgi:application", "--fd", str(door.fileno()),
         "--lifespan", "off", "--log-level", "warning", "--timeout-graceful-shutdown", "3",
     ]  # fmt: skip
 
@@ -171,12 +184,18 @@ def _redis_answers() -> bool:
         return False
 
 
-def _listens(host: str, port: int) -> bool:
+def _answers(door: socket.socket) -> bool:
+    """Whether a web server takes a connection up; the socket itself always does."""
+    host, port = door.getsockname()[:2]
+    asked = http.client.HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=1)  # noqa: S104
     try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
+        asked.request("HEAD", "/health/live")
+        asked.getresponse()
+        return True
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        asked.close()
 
 
 def _wait_for(ready: Callable[[], bool], child: Child, supervisor: Supervisor) -> None:
