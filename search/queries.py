@@ -56,7 +56,7 @@ def cost_rows(owner: Any) -> OwnedQuerySet:
 def search_rows(owner: Any) -> OwnedQuerySet:
     """Searches with the names of what they stand on and the accuracy of their best candidate.
 
-    Subqueries, not joins: they are left out when the rows are counted, and asked for the rows of a page alone.
+    Subqueries, not joins: they are left out when rows are counted, and asked for the rows of a page alone.
     """
     table = LatencyTable.objects.filter(pk=OuterRef("table")).values("device__name")
     timing = CostPredictor.objects.filter(pk=OuterRef("timing")).values("device__name")

@@ -104,7 +104,11 @@ def installation(data: Path, **settings: str) -> dict[str, str]:
     """The environment of an installation of its own on fresh data, migrated, with its static files."""
     unset = {"REDIS_URL", "DATABASE_URL", "HOST", "PORT", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE"}
     kept = {name: value for name, value in os.environ.items() if name not in unset}
-    made = kept | {"DATA_DIR": str(data), **dict.fromkeys(("WEB_WORKERS", "TRAIN_WORKERS", "LIGHT_WORKERS"), "1")} | settings
+    made = (
+        kept
+        | {"DATA_DIR": str(data), **dict.fromkeys(("WEB_WORKERS", "TRAIN_WORKERS", "LIGHT_WORKERS"), "1")}
+        | settings
+    )
     data.mkdir(parents=True, exist_ok=True)
     (data / "static").symlink_to(_static_files())
     _manage(made, "migrate")

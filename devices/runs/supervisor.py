@@ -26,8 +26,8 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process to keep alive, which gets the open files of these numbers. One that `outlives` the others is
-    stopped after them."""
+    """One process to keep alive. One that `outlives` the others is stopped after them. `files` are numbers of
+    open files that it is given."""
 
     name: str
     command: Sequence[str]

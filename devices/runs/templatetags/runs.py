@@ -98,7 +98,7 @@ def ago(moment: datetime | None) -> str | SafeString:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A drawing of img/icons.svg. A tag, as a page has dozens and an included template takes ten times as long."""
+    """A drawing of img/icons.svg. Pages have dozens, and an included template takes several times as long."""
     return format_html(
         '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         static("img/icons.svg"),
