@@ -9,6 +9,8 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from channels.sessions import SessionMiddlewareStack
 from django.core.asgi import get_asgi_application
 
+from chamnet_web.static_files import StaticFiles
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chamnet_web.settings")
 http = get_asgi_application()
 
@@ -20,7 +22,7 @@ sockets = SessionMiddlewareStack(TeamInScope(URLRouter(websocket_urlpatterns)))
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": StaticFiles(http),
         "websocket": AllowedHostsOriginValidator(sockets),
     }
 )

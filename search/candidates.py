@@ -162,25 +162,25 @@ def in_order(rows: QuerySet[Candidate], sort: str) -> QuerySet[Candidate]:
     return rows.order_by(order, "rank", "pk")
 
 
-def thinned(rows: QuerySet[Candidate], most: int) -> tuple[list[Candidate], int]:
-    """At most `most` candidates for a chart, and how many there are. Three queries.
+def thinned(rows: QuerySet[Candidate], most: int, *fields: str) -> tuple[list[Any], int]:
+    """These fields of at most `most` candidates for a chart, and how many there are. Three queries.
 
     The front comes first and all of it, unless it alone is more than half; the rest is taken evenly over the
     ranks.
     """
     counted = rows.aggregate(every=Count("pk"), front=Count("pk", filter=Q(on_front=True)))
-    front = _evenly(rows.filter(on_front=True), counted["front"], most // 2)
-    rest = _evenly(rows.filter(on_front=False), counted["every"] - counted["front"], most - len(front))
+    held = rows.values_list(*fields, named=True)
+    front = _evenly(held.filter(on_front=True), counted["front"], most // 2)
+    rest = _evenly(held.filter(on_front=False), counted["every"] - counted["front"], most - len(front))
     return [*front, *rest], counted["every"]
 
 
-def _evenly(rows: QuerySet[Candidate], count: int, most: int) -> list[Candidate]:
+def _evenly(rows: QuerySet[Any, Any], count: int, most: int) -> list[Any]:
     step = max(1, -(-count // most))
-    turn = rows.order_by("rank").annotate(turn=F("rank") % step).filter(turn=1 % step)
-    return list(turn.defer("limits")[:most])
+    return list(rows.alias(turn=F("rank") % step).filter(turn=1 % step).order_by("rank")[:most])
 
 
-def varied(searches: Sequence[Explored], rows: Sequence[Candidate], most: int) -> list[str]:
+def varied(searches: Sequence[Explored], rows: Sequence[Any], most: int) -> list[str]:
     """The hyperparameters in which these candidates differ the most, in the network's order."""
     places = {one.search.pk: one for one in searches}
     entropies: dict[str, float] = {}

@@ -54,6 +54,7 @@ urlpatterns = [
     path("searches/new/", searches.search_new, name="search-new"),
     path("searches/<uuid:search_id>/", searches.search_page, name="search"),
     path("searches/<uuid:search_id>/rows/", searches.search_page_rows, name="search-rows"),
+    path("searches/<uuid:search_id>/populations/", searches.search_populations, name="search-populations"),
     path("searches/<uuid:search_id>/published/", searches.search_published, name="search-published"),
     path("searches/<uuid:search_id>/front/", searches.front_keep, name="front-keep"),
     path("searches/<uuid:search_id>/candidates.csv", candidates.candidates_csv, name="search-csv"),

@@ -27,6 +27,7 @@ from search.views.candidates import glance
 
 SEARCHES = 6  # at once: so many are told apart by colour and shape
 OFFERED = 30  # searches to choose from, the newest
+DRAWN_FIELDS = ("search_id", "rank", "latency_ms", "accuracy", "on_front", "genes")
 DRAWN = 2000  # candidates in the page itself, so that it shows something before the columns are here
 FIRST_FIGURES = ("accuracy", "latency_ms", "multiply_adds", "parameters")
 FIRST_GENES = 6
@@ -37,7 +38,7 @@ def explore(request: HttpRequest) -> HttpResponseBase:
     view = _view(request)
     if file := export_asked(request, lambda: {"candidates": rows_file(view)}):
         return file
-    drawn, count = thinned(view.rows, DRAWN)
+    drawn, count = thinned(view.rows, DRAWN, *DRAWN_FIELDS)
     axes = axes_of(view.searches)
     shown = _shown_axes(request, view, axes, drawn)
     chosen = _chosen(request, view)
@@ -112,7 +113,7 @@ def _texts(request: HttpRequest, axis: Axis) -> tuple[str, str]:
     return low, high
 
 
-def _shown_axes(request: HttpRequest, view: Asked, axes: list[Axis], drawn: list[Candidate]) -> set[str]:
+def _shown_axes(request: HttpRequest, view: Asked, axes: list[Axis], drawn: list[Any]) -> set[str]:
     """The axes asked for, else some figures and what varies most; what is brushed is always shown."""
     wanted = set(request.GET.getlist("axis")) & {axis.name for axis in axes}
     return (wanted or {*FIRST_FIGURES, *varied(view.searches, drawn, FIRST_GENES)}) | set(view.ranges)
@@ -127,9 +128,7 @@ def _chosen(request: HttpRequest, view: Asked) -> Candidate | None:
     return found or rows.filter(rank=1).order_by("-accuracy").first()
 
 
-def _state(
-    view: Asked, axes: list[Axis], shown: set[str], drawn: list[Candidate], count: int
-) -> dict[str, Any]:
+def _state(view: Asked, axes: list[Axis], shown: set[str], drawn: list[Any], count: int) -> dict[str, Any]:
     """What the page's module starts from. A drawn candidate: search, rank, latency in ms, accuracy, marks."""
     places = {one.search.pk: place for place, one in enumerate(view.searches)}
     query = "&".join(f"search={one.search.pk}" for one in view.searches)

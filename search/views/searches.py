@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from devices.exports import Export, export_asked, of_records
@@ -24,7 +26,7 @@ from search.candidates import Explored, thinned
 from search.forms.fields import flat_choices
 from search.forms.searches import ModelForm, PublishedForm, SearchForm
 from search.lists import searches
-from search.models import Candidate, Predictor, PublishedSet, Search
+from search.models import Candidate, Generation, Predictor, PublishedSet, Search
 from search.queries import (
     can_search,
     newer_table,
@@ -47,6 +49,7 @@ REPLAYED = 60  # generations whose populations a page carries; more are thinned 
 REPLAYED_POINTS = 200  # individuals of each of them, but for the newest
 SUMMARISED = ("best", "mean", "std", "feasible_share", "diversity")
 LIMIT_COLUMNS = ("name", "value", "low", "high", "maximum", "unit", "chance")
+DRAWN_FIELDS = ("pk", "rank", "latency_ms", "accuracy", "accuracy_low", "accuracy_high")
 DRAWN = 800  # candidates on the chart of a search; its table and its files have all
 
 
@@ -138,7 +141,7 @@ def _search_page(
     overlaid = _overlaid(request)
     further = list(search.further_limits.select_related("table__device", "cost__device"))
     view = _asked(request, search)
-    drawn, every = thinned(view.every, DRAWN)
+    drawn, every = thinned(view.every, DRAWN, *DRAWN_FIELDS)
     count = view.rows.count() if view.is_filtered else every
     generations = generations_state(search)
     context = rows_context(request, view, count, search.get_absolute_url(), form="picks") | {
@@ -154,19 +157,22 @@ def _search_page(
         "published_form": form,
         "published": PublishedSet.objects.owned_by(owner_of(request)),
         "overlaid": overlaid,
+        # The rest comes from JSON fields, which are finite.
         "state": finite(
             {
-                "front": front_state(search),
                 "run": run_state(search.run),
                 "limit_ms": search.latency_limit_ms,
                 "cautious": search.cautious,
                 "energy_limit_mj": next((row.maximum for row in further if row.unit == "mJ"), None),
                 "candidates": [drawn_state(row) for row in sorted(drawn, key=lambda row: row.rank)],
                 "candidate_count": every,
-                "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
             }
-            | generations
-        ),
+        )
+        | {
+            "front": front_state(search),
+            "published": {"name": overlaid.name, "points": overlaid.points} if overlaid else None,
+        }
+        | generations,
     }
     return render(request, "search/search.html", context, status=status)
 
@@ -191,28 +197,39 @@ def _asked(request: HttpRequest, search: Search) -> Asked:
 
 
 def generations_state(search: Search) -> dict[str, Any]:
-    """Every generation's summary, and the populations of at most REPLAYED of them, thinned unless newest.
-
-    A population is a list of [latency in ms, predicted accuracy]; `all_counts` is of it before it is thinned.
-    """
+    """Every generation's summary, and the newest one's population; where to get earlier ones."""
     summaries = list(search.generation_rows.values_list("number", "summary"))
-    every = max(1, -(-len(summaries) // REPLAYED))
-    newest = summaries[-1][0] if summaries else 0
-    replayed = [number for number, _ in summaries if number % every == 0 or number == newest]
-    rows = search.generation_rows.filter(number__in=replayed).values_list("number", "points")
-    kept, counts = {}, {}
-    for number, points in rows.iterator():
-        step = 1 if number == newest else max(1, -(-len(points) // REPLAYED_POINTS))
-        kept[number], counts[number] = points[::step], len(points)
+    newest = search.generation_rows.filter(number__in=[number for number, _ in summaries[-1:]])
     return {
         "generations": [
             {"number": number} | {name: summary.get(name) for name in SUMMARISED}
             for number, summary in summaries
         ],
-        "all_points": kept,
-        "all_counts": counts,
-        "replayed": {"generations": REPLAYED, "points": REPLAYED_POINTS},
+        "population": _populations(newest),
+        "replayed": {
+            "generations": REPLAYED,
+            "points": REPLAYED_POINTS,
+            "address": reverse("search-populations", args=[search.pk]),
+        },
     }
+
+
+def _populations(rows: QuerySet[Generation], most: int | None = None) -> dict[str, dict[int, Any]]:
+    """Populations by generation: points are [latency in ms, predicted accuracy], counts say of how many."""
+    points, counts = {}, {}
+    for number, found in rows.values_list("number", "points").iterator():
+        step = -(-len(found) // most) if most and found else 1
+        points[number], counts[number] = found[::step], len(found)
+    return {"points": points, "counts": counts}
+
+
+@require_GET
+def search_populations(request: HttpRequest, search_id: UUID) -> HttpResponse:
+    """The populations of at most REPLAYED generations, thinned, for the slider of a search's page."""
+    rows = _search(request, search_id).generation_rows
+    every = max(1, -(-rows.count() // REPLAYED))
+    taken = rows.alias(turn=F("number") % every).filter(turn=0)
+    return JsonResponse(_populations(taken, REPLAYED_POINTS))
 
 
 @require_POST
@@ -300,7 +317,7 @@ def model_estimate(request: HttpRequest, candidate_id: UUID) -> HttpResponse:
     return redirect(f"{candidate.get_absolute_url()}#train-title")
 
 
-def drawn_state(candidate: Candidate) -> list[Any]:
+def drawn_state(candidate: Any) -> list[Any]:
     """A candidate as the search's chart draws it: id, rank, latency in ms, accuracy, ends of its interval."""
     shares = (candidate.accuracy, candidate.accuracy_low, candidate.accuracy_high)
     latency_ms = float(f"{candidate.latency_ms:.5g}")

@@ -37,6 +37,24 @@ export class Replay {
   add(generation, points, shown) {
     for (const population of this.populations.values()) population.points = evenly(population.points, this.most.points);
     this.populations.set(generation, { points, count: points.length });
+    this.#letGo(shown);
+  }
+
+  /**
+   * Takes in earlier generations; what is here already stays as it is.
+   * @param {Record<string, number[][]>} points by generation
+   * @param {Record<string, number>} counts of networks by generation
+   * @param {number} shown the generation on the chart, which stays
+   */
+  addEarlier(points, counts, shown) {
+    for (const [name, mine] of Object.entries(points)) {
+      if (!this.populations.has(Number(name))) this.populations.set(Number(name), { points: mine, count: counts[name] ?? mine.length });
+    }
+    this.#letGo(shown);
+  }
+
+  /** @param {number} shown */
+  #letGo(shown) {
     while (this.populations.size > this.most.generations) this.populations.delete(this.#closest(shown));
   }
 

@@ -28,6 +28,18 @@ test("a population says how many networks it has, however many of them are kept"
   assert.deepEqual(replay.at(99), { points: [], count: 0 });
 });
 
+test("generations that come later fill in what is not here yet", () => {
+  const replay = new Replay({ 9: population(50) }, { 9: 50 }, { generations: 4, points: 10 });
+  replay.add(10, population(30), 10);
+  replay.addEarlier({ 1: population(5), 4: population(6), 9: population(1), 10: population(1) }, { 1: 500 }, 10);
+  assert.deepEqual(replay.numbers, [1, 4, 9, 10]);
+  assert.equal(replay.at(1).count, 500);
+  assert.equal(replay.at(10).points.length, 30);
+  replay.addEarlier({ 2: population(5), 6: population(5) }, {}, 10);
+  assert.equal(replay.numbers.length, 4);
+  assert.deepEqual([replay.numbers[0], replay.newest], [1, 10]);
+});
+
 test("the generation that is looked at stays while others go", () => {
   const replay = new Replay({}, {}, { generations: 4, points: 10 });
   for (let generation = 0; generation < 20; generation += 1) replay.add(generation, population(5), Math.min(generation, 1));

@@ -17,7 +17,7 @@ const judged = state.cautious ? "Lower end of the 90 % interval" : "Predicted ac
 const candidates = state.candidates.map(([id, rank, latency_ms, accuracy, low, high]) => ({ id, rank, latency_ms, accuracy, low, high, key: `0.${rank}` }));
 /** @type {Map<number, any>} */
 const summaries = new Map(state.generations.map((generation) => [generation.number, generation]));
-const kept = new Replay(state.all_points, state.all_counts, state.replayed);
+const kept = new Replay(state.population.points, state.population.counts, state.replayed);
 let shown = Math.max(0, ...summaries.keys());
 let playing = 0;
 
@@ -195,6 +195,16 @@ if (picks) {
     history.replaceState(null, "", `?${asked}`);
   });
 }
+/** The generations before the newest: a page shows without them, and they are most of what it knows. */
+async function loadEarlier() {
+  const answer = await fetch(state.replayed.address);
+  if (!answer.ok) return;
+  const { points, counts } = await answer.json();
+  kept.addEarlier(points, counts, shown);
+  drawSlider();
+}
+
+if (summaries.size > 1) window.setTimeout(() => void loadEarlier());
 followPageRun({
   generation: (data) => {
     const following = shown === kept.newest;
