@@ -10,7 +10,7 @@ from django.http import HttpResponseNotFound
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 Message = MutableMapping[str, Any]
-Application = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 ADDED = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 CONDITIONS = {
