@@ -29,7 +29,8 @@ export class Figure {
     this.bounds = { x: null, y: null };
     this.places = new Map();
     this.drawnAt = 0;
-    this.waiting = false;
+    /** Of the drawing that is due, 0 where none is. */
+    this.timer = 0;
     this.chart = new globalThis.Chart(/** @type {HTMLCanvasElement} */ (element.querySelector("canvas")), {
       type: "scatter",
       data: { datasets: [] },
@@ -86,16 +87,14 @@ export class Figure {
 
   /** Draws soon: many changes in a moment are one drawing. */
   redraw() {
-    if (this.waiting) return;
-    this.waiting = true;
-    setTimeout(() => {
-      this.waiting = false;
-      this.draw();
-    }, Math.max(0, this.drawnAt + REDRAW_EVERY_MS - performance.now()));
+    this.timer ||= window.setTimeout(() => this.draw(), Math.max(0, this.drawnAt + REDRAW_EVERY_MS - performance.now()));
   }
 
+  /** Draws now, and so what was due. The first drawing does not move: there is nothing that it came from. */
   draw() {
-    this.drawnAt = performance.now();
+    clearTimeout(this.timer);
+    const moves = this.spec.moves && this.drawnAt > 0;
+    [this.timer, this.drawnAt] = [0, performance.now()];
     let drawn = 0;
     let all = 0;
     const lost = { left: 0, cut: 0 };
@@ -117,7 +116,7 @@ export class Figure {
     this.chart.data.datasets = this.#reuse(sets);
     if (!this.chart.isZoomedOrPanned?.()) this.chart.options = this.#options();
     this.#indexKeys();
-    this.chart.update(this.spec.moves ? undefined : "none");
+    this.chart.update(moves ? undefined : "none");
     const held = heldKey();
     if (held !== null) this.mark([held]);
     fillTable(this);
@@ -229,6 +228,12 @@ export class Figure {
     this.chart.canvas.addEventListener("pointerleave", () => highlight(null, this));
     document.addEventListener("themechange", () => this.draw());
   }
+}
+
+/** Resolves once a frame was drawn; soon where none is, as in a tab in the background. */
+export function painted() {
+  const frame = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return Promise.race([frame, new Promise((done) => setTimeout(done, 100))]);
 }
 
 /**

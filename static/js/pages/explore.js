@@ -1,5 +1,5 @@
 /** The explorer: candidates in a scatter, in parallel coordinates, in a table and as a drawing, all linked. */
-import { figure } from "../charts.js";
+import { figure, painted } from "../charts.js";
 import { Candidates, countText, thinRows } from "../columns.js";
 import { number, percent, quantity } from "../format.js";
 import { highlight, onHighlight } from "../highlight.js";
@@ -46,6 +46,9 @@ const scatter = figure("scatter", {
   whole: "The CSV of the candidates has all.",
   onPick: (key) => choose(key),
 });
+
+drawFirst();
+await painted();
 
 /** @param {string} key "search.rank" @returns {number} row, -1 if the columns do not have it */
 function rowOf(key) {
@@ -331,7 +334,6 @@ async function loadColumns() {
   document.documentElement.dataset.explorer = "ready";
 }
 
-drawFirst();
 drawGlance();
 listen();
 requestAnimationFrame(() => setTimeout(loadColumns));

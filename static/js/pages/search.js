@@ -1,5 +1,5 @@
 /** A search: the population moving in the accuracy-latency plane, and how the generations improve. */
-import { figure } from "../charts.js";
+import { figure, painted } from "../charts.js";
 import { number, percent, quantity } from "../format.js";
 import { frontSlider } from "../front_slider.js";
 import { followPartLinks, loadPart } from "../part.js";
@@ -42,18 +42,6 @@ const population = figure("population", {
   },
 });
 
-const progress = figure("generations", {
-  name: "generations",
-  x: { label: "Generation", whole: true },
-  y: { label: judged, unit: "%", most: 100 },
-  series: [
-    { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
-    { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
-    { id: "best", label: "Best within the limit", draw: "line", slot: 4, predicted: true, radius: 2 },
-  ],
-  blank: blankText(state, "No generation is scored yet."),
-});
-
 function drawPopulation() {
   const { points, count } = kept.at(shown);
   population?.set("cloud", points.map(([x, y]) => ({ x, y: 100 * y })), count);
@@ -70,6 +58,25 @@ function drawPopulation() {
     population?.finding(`Generation ${shown}: ${percent(inside / points.length, 0)} of the population is within the limit`);
   }
 }
+
+drawPopulation();
+if (state.published) {
+  population?.set("published", state.published.points.map(([label, accuracy, x]) => ({ x, y: 100 * accuracy, note: label })));
+}
+population?.draw();
+await painted();
+
+const progress = figure("generations", {
+  name: "generations",
+  x: { label: "Generation", whole: true },
+  y: { label: judged, unit: "%", most: 100 },
+  series: [
+    { id: "spread", label: "Mean ± 1 deviation", draw: "band", slot: 1 },
+    { id: "mean", label: "Mean", draw: "line", slot: 1, predicted: true },
+    { id: "best", label: "Best within the limit", draw: "line", slot: 4, predicted: true, radius: 2 },
+  ],
+  blank: blankText(state, "No generation is scored yet."),
+});
 
 const diversity = figure("diversity", {
   name: "diversity",
@@ -151,10 +158,6 @@ replay?.querySelector("[data-play]")?.addEventListener("click", () => {
   playing = window.setTimeout(playOn, FRAME_MS);
 });
 
-drawPopulation();
-if (state.published) {
-  population?.set("published", state.published.points.map(([label, accuracy, x]) => ({ x, y: 100 * accuracy, note: label })));
-}
 drawGenerations();
 drawSlider();
 if (!summaries.size && endedEarly(state)) for (const chart of [population, progress, diversity]) chart?.finding("No generation was scored");
@@ -181,7 +184,6 @@ if (state.front) {
     population?.draw();
   });
 }
-population?.draw();
 progress?.draw();
 diversity?.draw();
 const picks = /** @type {HTMLFormElement | null} */ (document.getElementById("picks"));
