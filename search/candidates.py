@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.text import slugify
 
 from search.models import Candidate, Search
@@ -163,16 +163,17 @@ def in_order(rows: QuerySet[Candidate], sort: str) -> QuerySet[Candidate]:
 
 
 def thinned(rows: QuerySet[Candidate], most: int, *fields: str) -> tuple[list[Any], int]:
-    """These fields of at most `most` candidates for a chart, and how many there are. Three queries.
+    """These fields of at most `most` candidates for a chart, and how many there are. Four queries.
 
     The front comes first and all of it, unless it alone is more than half; the rest is taken evenly over the
     ranks.
     """
-    counted = rows.aggregate(every=Count("pk"), front=Count("pk", filter=Q(on_front=True)))
-    held = rows.values_list(*fields, named=True)
-    front = _evenly(held.filter(on_front=True), counted["front"], most // 2)
-    rest = _evenly(held.filter(on_front=False), counted["every"] - counted["front"], most - len(front))
-    return [*front, *rest], counted["every"]
+    # Each is counted and read by the index of a search's front.
+    leading, others = (rows.filter(on_front=wanted) for wanted in (True, False))
+    counts = leading.count(), others.count()
+    front = _evenly(leading.values_list(*fields, named=True), counts[0], most // 2)
+    rest = _evenly(others.values_list(*fields, named=True), counts[1], most - len(front))
+    return [*front, *rest], sum(counts)
 
 
 def _evenly(rows: QuerySet[Any, Any], count: int, most: int) -> list[Any]:

@@ -202,14 +202,17 @@ def finite(value: Any) -> Any:
 
     JSON has no other numbers, and PostgreSQL no text with a NUL.
     """
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    # The commonest first: pages and events hold tens of thousands of numbers.
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {finite(str(key)): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, int) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {finite(str(key)): finite(item) for key, item in value.items()}
     return value
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -30,7 +32,13 @@ class Space(models.Model):
         return self.name
 
     def load(self) -> SearchSpace:
-        return SearchSpace.from_json(self.definition)
+        return _loaded(json.dumps(self.definition))
+
+
+@lru_cache(maxsize=64)
+def _loaded(definition: str) -> SearchSpace:
+    """Checked once: pages load the space of each network that they show."""
+    return SearchSpace.from_json(json.loads(definition))
 
 
 class TrainingRecipe(models.Model):

@@ -173,6 +173,7 @@ class Candidate(models.Model):
 
     class Meta:
         ordering = ["rank"]
+        indexes = [models.Index(fields=["search", "on_front", "rank"], name="candidate_front")]
         constraints = [models.UniqueConstraint(fields=["search", "rank"], name="candidate_rank")]
 
     def __str__(self) -> str:
