@@ -9,12 +9,13 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template.context import RequestContext
 from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from devices.runs import queries
 from devices.runs.models import Run
+from devices.runs.modules import imported_by
 
 register = template.Library()
 
@@ -138,3 +139,12 @@ def query_with(context: RequestContext, **changes: object) -> str:
         if value is not None:
             query[name] = str(value)
     return f"?{query.urlencode()}"
+
+
+@register.simple_tag
+def module(name: str) -> SafeString:
+    """A page's script, and hints to load what it imports at once instead of one after the other."""
+    hints = format_html_join(
+        "", '<link rel="modulepreload" href="{}">', ((static(one),) for one in imported_by(name))
+    )
+    return format_html('{}<script type="module" src="{}"></script>', hints, static(name))
