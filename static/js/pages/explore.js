@@ -14,7 +14,7 @@ const POINTS = 3000; // in the scatter, of those inside the ranges
 const FAINT = 800;
 const LINES = 1200; // in the parallel coordinates
 const FAINT_LINES = 300;
-const ROWS_AFTER_MS = 60;
+const ROWS_EVERY_MS = 150; // while ranges move
 const GLANCE_AFTER_MS = 80;
 
 const state = pageState();
@@ -97,10 +97,17 @@ function query() {
 
 const remember = () => history.replaceState(null, "", `?${query()}`);
 
-let rowsTimer = 0;
-function loadRowsSoon() {
+let [rowsTimer, rowsAskedAt] = [0, -ROWS_EVERY_MS];
+/** The table anew: now, unless it was asked for a moment ago. */
+function loadRows() {
   clearTimeout(rowsTimer);
-  rowsTimer = window.setTimeout(() => loadPart(`${state.rows}?${query()}`), ROWS_AFTER_MS);
+  const wait = rowsAskedAt + ROWS_EVERY_MS - performance.now();
+  if (wait > 0) {
+    rowsTimer = window.setTimeout(loadRows, wait);
+    return;
+  }
+  rowsAskedAt = performance.now();
+  void loadPart(`${state.rows}?${query()}`);
 }
 
 /** The front in this plane: faster first, each more accurate than all before. @param {{x: number, y: number}[]} points */
@@ -191,9 +198,9 @@ function updateSoon() {
   page = "";
   cancelAnimationFrame(frame);
   frame = requestAnimationFrame(() => {
-    update();
     remember();
-    loadRowsSoon();
+    loadRows(); // on its way while the charts are drawn
+    update();
   });
 }
 
