@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -437,3 +438,24 @@ def test_problems_are_listed_on_the_page(signed_in: Client, work: Work, tmp_path
         assert said in page
     assert "as the data set has it" in page
     assert np.load(row.place / "test.npy").sum() == 60
+
+
+def test_names_that_are_no_text_are_shown_as_far_as_they_are(
+    owner: Team, signed_in: Client, work: Work, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "pets", files(3, 20))
+    Path(os.fsdecode(os.fsencode(folder / "class0") + b"/br\xffken.png")).write_bytes(b"no image")
+    Path(os.fsdecode(os.fsencode(folder) + b"/n\xfftes.txt")).write_bytes(b"hello")
+    row = services.start_import(owner=owner, name="Pets", path=folder, size=8)
+    work()
+    row.refresh_from_db()
+    assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
+    page = signed_in.get(row.get_absolute_url()).content.decode()
+    assert "br\N{REPLACEMENT CHARACTER}ken.png: not an image" in page
+    assert "n\N{REPLACEMENT CHARACTER}tes.txt" in page
+
+    (folder / "class1").rename(os.fsdecode(os.fsencode(folder) + b"/cl\xffss"))
+    refused = services.start_import(owner=owner, name="Pets again", path=folder, size=8)
+    work()
+    refused.run.refresh_from_db()
+    assert refused.run.reason == "The name of the class “cl?ss” is no UTF-8 text. Rename it."
