@@ -52,6 +52,6 @@ def test_what_runs_agents_and_browsers_say_is_kept_without_them(
     token.refresh_from_db()
     assert token.agent["machine"] == {"processor": "x\N{REPLACEMENT CHARACTER}", "load": None}
 
-    body = json.dumps({"name": "a\0.zip", "size": 4})
+    body = json.dumps({"name": "a\0\ud800.zip", "size": 4})
     assert signed_in.post(reverse("uploads"), body, content_type="application/json").status_code == 201
     assert Upload.objects.get().name == "a.zip"

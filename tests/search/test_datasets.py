@@ -129,6 +129,7 @@ def test_a_file_sent_with_the_form_itself_works_too(signed_in: Client, archive: 
         ({"name": "a.zip", "size": 10**15}, "can be uploaded"),
         ({"name": "a.zip"}, "Name and size of the file are missing"),
         ({"name": "a.zip", "size": "many"}, "Name and size of the file are missing"),
+        ({"name": "a.zip", "size": float("inf")}, "Name and size of the file are missing"),
     ],
 )
 def test_uploads_that_cannot_be_are_refused(
@@ -423,6 +424,8 @@ def test_the_command_registers_what_lies_on_the_server(
     assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
     with pytest.raises(CommandError, match="already has"):
         call_command("register_dataset", str(folder), name="Pets", user="ada")
+    with pytest.raises(CommandError, match="has 81 characters, more than 80"):
+        call_command("register_dataset", str(folder), name="P" * 81, user="ada")
     with pytest.raises(CommandError, match="nothing at"):
         call_command("register_dataset", str(tmp_path / "none"), name="Other", user="ada")
 
