@@ -7,7 +7,7 @@ STATIC := $(DATA)/static/staticfiles.json
 # node and npm of the machine, else those that the rule for $(STAMP)/node puts beside Python.
 export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: install run test lint format migrate clean audit sbom
+.PHONY: install run test test-postgres lint format migrate clean audit sbom
 .DELETE_ON_ERROR:
 
 install: $(STAMP)/python $(STATIC) migrate
@@ -23,6 +23,10 @@ test: install $(STAMP)/dev
 	node --test tests/js/*.test.mjs
 	$(BIN)/python -m pytest -n 2 -m "not services and not browser"
 	$(BIN)/python -m pytest -m "services or browser"
+
+# The tests that start no installation, on a PostgreSQL that comes and goes with them.
+test-postgres: install $(STAMP)/dev
+	$(BIN)/python -m tests.services.on_postgres -n 2 -m "not services and not browser"
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy .

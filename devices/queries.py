@@ -9,8 +9,9 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from devices.freshness import BULKY
 from devices.models import Device, LatencyTable, TableEntry
@@ -31,7 +32,12 @@ def devices_of(owner: object) -> QuerySet[Device]:
 def tables_of(owner: object) -> QuerySet[LatencyTable]:
     """An owner's latency tables with their error, without what only their own pages need."""
     rows = LatencyTable.objects.owned_by(owner).select_related("device", "run").defer(*BULKY)
-    return rows.annotate(error=F("calibration__error_after"))
+    return rows.annotate(error=number_at("calibration__error_after"))
+
+
+def number_at(path: str) -> Cast:
+    """A number within a JSON field; none where JSON has null, which databases sort each in their way."""
+    return Cast(NullIf(KT(path), Value("null")), FloatField())
 
 
 def coverage(table: LatencyTable) -> dict[str, Any]:

@@ -19,6 +19,8 @@ STATIC_ROOT.mkdir()
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file as in production: threads of one test then meet the same locks as processes would.
     DATABASES["default"].setdefault("TEST", {})["NAME"] = str(DATA_DIR / "test.sqlite3")
+    # Whoever forgets to ask for an order gets that of insertion from SQLite, and any from PostgreSQL.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA reverse_unordered_selects=ON;"
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CACHES["rates"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "rates"}
 CELERY_BROKER_URL = "memory://"

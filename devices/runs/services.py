@@ -32,6 +32,7 @@ def start_run(
 ) -> Run:
     """Creates a run with its first step. Call it in the transaction that creates what the run works on.
 
+    A title made of long names is cut to the room there is.
     Raises TooManyRunsError; what a run begins itself does not count.
     """
     if (
@@ -42,7 +43,8 @@ def start_run(
             f"{settings.TEAM_RUNS} runs are unfinished, which is as many as a team may have: "
             "wait for one to end, or cancel one."
         )
-    run = Run.objects.create(owner=owner, kind=kind, title=title, total=total, parent=parent)
+    short = title if len(title) <= Run.LONGEST_TITLE else f"{title[: Run.LONGEST_TITLE - 1]}…"
+    run = Run.objects.create(owner=owner, kind=kind, title=short, total=total, parent=parent)
     with writing(run.pk) as writer:
         writer.event("status", {"status": run.status, "message": "", "reason": ""})
         writer.then(first_step, first_step, queue, payload)

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
 """What is raised when the database cannot be reached, or is locked for too long; and for some mistakes."""
+OTHERS_HANDS = ("40", "531", "533", "55P03", "57P")
+"""Beginnings of PostgreSQL's codes for deadlocks, no room, no connection left, locks, and being shut down."""
 RELEASE_AFTER_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between tries to give a step back to a database that went away."""
 
@@ -199,9 +201,14 @@ def given_back() -> dict[str, Any]:
 
 def database_went_away(error: Exception) -> bool:
     """Whether an error says that the database is away or in somebody's hands, and nothing about the step."""
-    if not isinstance(error, DATABASE_AWAY):
-        return False
-    return not connection.is_usable() or any(word in str(error) for word in ("locked", "full"))
+    return isinstance(error, DATABASE_AWAY) and (not connection.is_usable() or _is_in_others_hands(error))
+
+
+def _is_in_others_hands(error: Exception) -> bool:
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    if state is None:  # SQLite's have none
+        return any(word in str(error) for word in ("locked", "full"))
+    return state.startswith(OTHERS_HANDS)
 
 
 def lease_end() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from devices.runs import registry
 from devices.runs.announce import announce_steps, nudge_watchers
 from devices.runs.models import Event, Run, Step
 from devices.runs.notices.owing import owe_notices
+
+NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 class RunWriter:
@@ -46,7 +49,7 @@ class RunWriter:
         if total is not None:
             self.run.total = total
         if message is not None:
-            self.run.message = message[:300]
+            self.run.message = finite(message)[:300]
         self.event("progress", {"done": self.run.done, "total": self.run.total, "message": self.run.message})
 
     def then(
@@ -119,7 +122,7 @@ class RunWriter:
         return True
 
     def succeed(self, message: str = "") -> None:
-        self.run.message = message[:300]
+        self.run.message = finite(message)[:300]
         self._finish(Run.Status.SUCCEEDED)
 
     def fail(self, reason: str, *, mendable: bool = False) -> None:
@@ -198,9 +201,11 @@ def writing(run_id: UUID) -> Iterator[RunWriter]:
 
 
 def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity replaced by None, and NUL characters by the replacement character.
+    """`value` with every NaN and infinity replaced by None, and what is no character by the replacement
+    character.
 
-    JSON has no other numbers, and PostgreSQL no text with a NUL.
+    JSON has no other numbers. PostgreSQL has no text with NUL or a surrogate, which stands for a byte of a
+    file's name that is no UTF-8, or for half of a character of JSON.
     """
     # The commonest first: pages and events hold tens of thousands of numbers.
     if isinstance(value, float):
@@ -208,7 +213,7 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, int) or value is None:
         return value
     if isinstance(value, Mapping):

@@ -37,7 +37,7 @@ def card_sections(model: TrainedModel) -> dict[str, list[Fact]]:
             ("Images", f"{known.train_images:,} training, {known.validation_images:,} validation"),
             ("Recipe", f"{model.recipe_name} ({model.recipe_id})"),
             ("Seed", model.seed),
-            *((name, value) for name, value in (model.versions or {}).items()),
+            *((name, value) for name, value in sorted((model.versions or {}).items())),
         ],
         "Architecture": [
             *architecture.values.items(),

@@ -12,6 +12,7 @@ from django.db import IntegrityError
 
 from devices.runs.models import Run
 from devices.runs.steps import ClaimedStep, StepFailedError
+from devices.runs.writing import finite
 from search.models import ImageSet
 from search.services.datasets import drop_upload, limits
 from search.training import datasets
@@ -109,7 +110,7 @@ def _take(step: ClaimedStep, row: ImageSet, source: Source, planned: Plan, work:
     root = source.root if isinstance(source, FolderSource) else None
     taken = put_together(source.listing, planned, work, made, root, lambda: _check(step))
     _write_previews(step, made)
-    row.facts, row.report, row.key = taken.facts, taken.report, taken.checksum[:KEY_LENGTH]
+    row.facts, row.report, row.key = taken.facts, finite(taken.report), taken.checksum[:KEY_LENGTH]
     same = ImageSet.objects.filter(owner=row.owner, key=row.key).exclude(pk=row.pk).first()
     if same is not None:
         raise IngestError(f"This is the data set “{same.name}”, image for image: it is here already.")

@@ -22,6 +22,7 @@ from devices.exports import Export, export_asked, of_records
 from devices.listing import list_response
 from devices.runs.ownership import owner_of
 from devices.runs.views import run_state
+from devices.runs.writing import NO_CHARACTER
 from search.forms.datasets import DatasetForm
 from search.lists import DATASETS
 from search.models import ImageSet, Upload
@@ -163,8 +164,8 @@ def uploads(request: HttpRequest) -> JsonResponse:
     """Begins an upload of {name, size}, or finds the one of the same file that was begun before."""
     try:
         asked = json.loads(request.body)
-        name, size = str(asked["name"]).replace("\0", ""), int(asked["size"])
-    except (ValueError, KeyError, TypeError):
+        name, size = NO_CHARACTER.sub("", str(asked["name"])), int(asked["size"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         return JsonResponse({"problem": "Name and size of the file are missing."}, status=422)
     try:
         upload, is_new = services.find_or_begin_upload(owner_of(request), name, size)

@@ -93,6 +93,20 @@ def test_the_list_of_devices_leads_to_the_tables_of_one(signed_in: Client, owner
     assert [row.name for row in bare] == ["Bare"]
 
 
+def test_tables_whose_error_is_unknown_come_last_whichever_way_they_are_sorted(
+    signed_in: Client, owner: Team
+) -> None:
+    for name, error in (("Poor", 0.1), ("Unknown", None), ("Good", 0.02)):
+        table = table_of(owner, device_name=name)
+        assert table.calibration is not None
+        table.calibration["error_after"] = error
+        table.save()
+    for sort, names in (("error", ["Good", "Poor", "Unknown"]), ("-error", ["Poor", "Good", "Unknown"])):
+        found = signed_in.get("/tables/", {"sort": sort}).context["listed"].page
+        assert [row.device.name for row in found] == names
+        assert found[-1].error is None
+
+
 def test_the_tables_of_a_tables_page_are_files_as_they_are_filtered(signed_in: Client, owner: Team) -> None:
     table = table_of(owner)
     address = table.get_absolute_url()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,7 @@ def test_a_file_sent_with_the_form_itself_works_too(signed_in: Client, archive: 
         ({"name": "a.zip", "size": 10**15}, "can be uploaded"),
         ({"name": "a.zip"}, "Name and size of the file are missing"),
         ({"name": "a.zip", "size": "many"}, "Name and size of the file are missing"),
+        ({"name": "a.zip", "size": float("inf")}, "Name and size of the file are missing"),
     ],
 )
 def test_uploads_that_cannot_be_are_refused(
@@ -422,6 +424,8 @@ def test_the_command_registers_what_lies_on_the_server(
     assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
     with pytest.raises(CommandError, match="already has"):
         call_command("register_dataset", str(folder), name="Pets", user="ada")
+    with pytest.raises(CommandError, match="has 81 characters, more than 80"):
+        call_command("register_dataset", str(folder), name="P" * 81, user="ada")
     with pytest.raises(CommandError, match="nothing at"):
         call_command("register_dataset", str(tmp_path / "none"), name="Other", user="ada")
 
@@ -437,3 +441,24 @@ def test_problems_are_listed_on_the_page(signed_in: Client, work: Work, tmp_path
         assert said in page
     assert "as the data set has it" in page
     assert np.load(row.place / "test.npy").sum() == 60
+
+
+def test_names_that_are_no_text_are_shown_as_far_as_they_are(
+    owner: Team, signed_in: Client, work: Work, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "pets", files(3, 20))
+    Path(os.fsdecode(os.fsencode(folder / "class0") + b"/br\xffken.png")).write_bytes(b"no image")
+    Path(os.fsdecode(os.fsencode(folder) + b"/n\xfftes.txt")).write_bytes(b"hello")
+    row = services.start_import(owner=owner, name="Pets", path=folder, size=8)
+    work()
+    row.refresh_from_db()
+    assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
+    page = signed_in.get(row.get_absolute_url()).content.decode()
+    assert "br\N{REPLACEMENT CHARACTER}ken.png: not an image" in page
+    assert "n\N{REPLACEMENT CHARACTER}tes.txt" in page
+
+    (folder / "class1").rename(os.fsdecode(os.fsencode(folder) + b"/cl\xffss"))
+    refused = services.start_import(owner=owner, name="Pets again", path=folder, size=8)
+    work()
+    refused.run.refresh_from_db()
+    assert refused.run.reason == "The name of the class “cl?ss” is no UTF-8 text. Rename it."

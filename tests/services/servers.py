@@ -86,7 +86,7 @@ class Postgres(Server):
             os.chown(self.directory, pwd.getpwnam("postgres").pw_uid, -1)
         subprocess.run(
             [initdb, "-D", str(self._data), "-U", "chamnet", "--auth=trust", "--encoding=UTF8",
-             "--locale=C.UTF-8", "--no-sync"],
+             "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--no-sync"],
             check=True, stdout=subprocess.DEVNULL, timeout=120, **self._rights(),
         )  # fmt: skip
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +13,23 @@ import psycopg
 import pytest
 
 from tests.services.installed import on_servers, scenario
+from tests.services.on_postgres import run_pytest
 from tests.services.servers import Postgres, Redis
-from tests.serving import ROOT, Serving, free_port, installation, wait_until
+from tests.serving import Serving, free_port, installation, wait_until
 
 pytestmark = pytest.mark.services
 FAIR_BUDGET = 16
+# Leases and events; rows that can be there once; lists' filters, sorts and files; imports; odd characters.
+ON_BOTH = (
+    "tests/devices/runs",
+    "tests/devices/test_import.py",
+    "tests/devices/test_lists.py",
+    "tests/search/test_lists.py",
+    "tests/accounts",
+    "tests/api/test_once.py",
+    "tests/api/test_nul.py",
+    "tests/test_nul.py",
+)
 
 
 @contextmanager
@@ -83,13 +92,10 @@ def test_two_builds_and_three_searches_share_the_workers(
     assert trained_before[0][0] > 0
 
 
-def test_the_tests_of_leases_events_and_sockets_pass_on_postgresql(postgres: Postgres) -> None:
-    environment = os.environ | {"DATABASE_URL": postgres.create("rows")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/devices/runs",
-         "--deselect", "tests/devices/runs/test_locked_database.py"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+def test_what_databases_could_do_differently_they_do_alike(postgres: Postgres) -> None:
+    done = run_pytest(
+        postgres.create("rows"), "-q", "-p", "no:cacheprovider", *ON_BOTH, capture_output=True, timeout=400
+    )
     assert done.returncode == 0, done.stdout[-4000:]
 
 

@@ -61,12 +61,13 @@ class Run(models.Model):
     FINAL: ClassVar[frozenset[str]] = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
     RETRIABLE: ClassVar[frozenset[str]] = frozenset({Status.FAILED, Status.CANCELLED})
     ACTIVE: ClassVar[frozenset[str]] = frozenset({Status.QUEUED, Status.RUNNING})
+    LONGEST_TITLE = 200
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.OWNER_MODEL, on_delete=models.CASCADE, related_name="runs")
     parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
     kind = models.CharField(max_length=32)
-    title = models.CharField(max_length=200)
+    title = models.CharField(max_length=LONGEST_TITLE)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     message = models.CharField(max_length=300, default="", help_text="What is happening now.")
     reason = models.TextField(default="", help_text="Why it failed, in one sentence.")

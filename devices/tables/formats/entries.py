@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ SHORTEST_US, LONGEST_US = 1e-3, 6e7  # a nanosecond and a minute: no operator is
 LONGEST_KEY = 500
 WIDEST = 10.0  # relative standard deviation of a learned time
 REPORTED = 20
+NOT_KEPT = "an infinite number, or half of a character"
 
 
 class FormatError(ValueError):
@@ -120,7 +122,18 @@ def _entry(
     if not isinstance(samples_us, list | tuple):
         raise ValueError("samples_us is no list")
     samples = tuple(microseconds("a sample", value) for value in samples_us)
+    if not can_be_kept(original):
+        raise ValueError(f"the record holds {NOT_KEPT}")
     return Entry(Measurement(key, int(count), **times, deviation=spread), samples, original)
+
+
+def can_be_kept(value: Any) -> bool:
+    """Whether databases take it as JSON: numbers are finite, and texts have whole characters only."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def microseconds(name: str, value: Any) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from devices.tables.calibration import Calibration
-from devices.tables.formats.entries import Collector, FormatError, TableFile
+from devices.tables.formats.entries import NOT_KEPT, Collector, FormatError, TableFile, can_be_kept
 
 FORMAT, VERSION = "chamnet-latency-table", 1
 DEEPEST = 8
@@ -84,9 +84,9 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
         raise FormatError([f"Line 1: only the format {FORMAT}, version {VERSION}, can be read."])
     if header.get("unit") != "us":
         raise FormatError(["Line 1: the unit must be given as “us”: microseconds."])
-    for name in ("device", "space", "provenance", "calibration"):
-        if not isinstance(header.get(name, {}), dict | None):
-            raise FormatError([f"Line 1: {name} is no object."])
+    if not can_be_kept(header):
+        raise FormatError([f"Line 1: it holds {NOT_KEPT}."])
+    _check_objects(header)
     _check_counts(header)
     if not _is_quality(header.get("quality")):
         raise FormatError(["Line 1: quality must be a list of label, measured and error."])
@@ -102,6 +102,12 @@ def _facts(header: Mapping[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError):
             raise FormatError(["Line 1: the calibration is not one that this format describes."]) from None
     return dict(header)
+
+
+def _check_objects(header: Mapping[str, Any]) -> None:
+    for name in ("device", "space", "provenance", "calibration"):
+        if not isinstance(header.get(name, {}), dict | None):
+            raise FormatError([f"Line 1: {name} is no object."])
 
 
 def _check_counts(header: Mapping[str, Any]) -> None:

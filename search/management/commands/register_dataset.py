@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from devices.runs.ownership import owner_called
+from search.forms.reuse import MOST_NAME
 from search.models import ImageSet
 from search.services.datasets import start_import
 
@@ -29,6 +30,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no account “{user}”.")
         if ImageSet.objects.filter(owner=owner, name=name).exists():
             raise CommandError(f"{owner} already has a data set called “{name}”. Choose another --name.")
+        if len(name) > MOST_NAME:
+            raise CommandError(f"The name has {len(name)} characters, more than {MOST_NAME}.")
         if not path.exists():
             raise CommandError(f"There is nothing at {path}.")
         row = start_import(owner=owner, name=name, path=path.resolve(), size=size, mirrors=mirrors)

@@ -95,6 +95,15 @@ def _check_class_folders(classes: tuple[str, ...], limits: Limits) -> None:
         )
     if len(classes) > limits.classes:
         raise IngestError(f"There are {len(classes):,} folders of classes; {limits.classes:,} are allowed.")
+    check_names(classes)
+
+
+def check_names(classes: Iterable[str]) -> None:
+    """Raises IngestError for the name of a class that is no text, which nothing can store or show."""
+    for name in classes:
+        shown = name.encode(errors="replace").decode().replace("\0", "?")
+        if shown != name:
+            raise IngestError(f"The name of the class “{short(shown)}” is no UTF-8 text. Rename it.")
 
 
 def _is_junk(name: str) -> bool:

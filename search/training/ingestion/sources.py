@@ -17,7 +17,7 @@ from PIL import Image
 
 from search.training.ingestion.decoding import decode
 from search.training.ingestion.limits import IngestError, Limits, UnreadableError, amount, short
-from search.training.ingestion.listing import TEST, TRAIN, Ignored, Listing, arrange
+from search.training.ingestion.listing import TEST, TRAIN, Ignored, Listing, arrange, check_names
 
 HEARD_EVERY = 1000
 """Files of a folder that are found between two reports."""
@@ -358,4 +358,5 @@ def _class_names(
         raise IngestError(f"There are {len(names):,} classes; {limits.classes:,} are allowed.")
     if len(set(names)) < len(names):
         raise IngestError("Two classes have the same name.")
+    check_names(names)
     return names

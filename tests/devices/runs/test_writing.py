@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from chamnet_web.accounts.models import Team
 from devices.runs.models import Run, Step
 from devices.runs.queries import events_after, log_lines
-from devices.runs.services import cancel, pause, resume, stop_early
+from devices.runs.services import cancel, pause, resume, start_run, stop_early
 from devices.runs.steps import claim
 from devices.runs.writing import finite, writing
 
@@ -42,6 +43,13 @@ def test_many_writers_number_the_events_without_a_gap_or_a_double(begin: Begin) 
     for worker in range(4):
         notes = [event.data for event in events_after(run.pk, before) if event.data.get("worker") == worker]
         assert [note["number"] for note in notes] == list(range(10))
+
+
+def test_a_title_of_long_names_is_cut_to_its_room(owner: Team) -> None:
+    title = f"Model of {'s' * 80}, {'w' * 40} timed on {'d' * 80}"
+    run = start_run(owner=owner, kind="toy", title=title, first_step="toy.count", queue=Step.Queue.LIGHT)
+    run.refresh_from_db()
+    assert run.title == f"{title[:199]}…"
 
 
 def test_a_writer_that_fails_leaves_nothing(begin: Begin) -> None:

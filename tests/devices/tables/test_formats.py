@@ -167,6 +167,13 @@ FIRST = '{"format": "chamnet-latency-table", "version": 1, "unit": "us"}\n'
         (FIRST + "[" * 100_000, "Line 2: this is no JSON."),
         (FIRST + '{"original":' * 20 + "1" + "}" * 20, "Line 2: this is no JSON object of a few levels."),
         (FIRST + '{"key": "a\\u0000"}', "The file holds the character NUL"),
+        (
+            FIRST.replace("}", ', "provenance": {"a": "\\ud800"}}') + LINE,
+            "Line 1: it holds an infinite number, or",
+        ),
+        (FIRST.replace("}", ', "device": {"a": 1e999}}') + LINE, "Line 1: it holds an infinite number, or"),
+        (FIRST + LINE.replace("}", ', "original": {"\\udc00": 1}}'), "Line 2: the record holds an infinite"),
+        (json.dumps(RECORD | {"device": "\ud800"}), "Line 1: the record holds an infinite number, or half"),
         ("", "no known format"),
         ("\x00\x01", "the character NUL"),
     ],
