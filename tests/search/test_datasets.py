@@ -433,7 +433,7 @@ def test_problems_are_listed_on_the_page(signed_in: Client, work: Work, tmp_path
     content["notes.txt"] = b"hello"
     row = bring(signed_in, work, zip_of(tmp_path / "x.zip", content).read_bytes())
     page = signed_in.get(row.get_absolute_url()).content.decode()
-    for said in ("are in the test part too", "could not be read", "broken.png: not an image", "notes.txt"):
+    for said in ("is in the test part too", "could not be read", "broken.png: not an image", "notes.txt"):
         assert said in page
     assert "as the data set has it" in page
     assert np.load(row.place / "test.npy").sum() == 60
