@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser.conftest import FurnishedSite, sign_in
+from tests.browser.conftest import FurnishedSite
 from tests.serving import ROOT
 
 pytestmark = pytest.mark.browser
@@ -21,17 +21,6 @@ PLAIN_KB, CHART_KB = 60, 150
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"  # pixels
 PICTURES = os.environ.get("PICTURES")  # a directory: every page is then photographed there
 PAGES = os.environ.get("PAGES", "").split()  # names of pages, to look at these alone
-
-
-@pytest.fixture(scope="session")
-def session(chromium: Browser, furnished: FurnishedSite) -> Any:
-    """What a signed-in browser remembers."""
-    context = chromium.new_context(base_url=furnished.address)
-    page = context.new_page()
-    sign_in(page)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture(params=["light", "dark"])

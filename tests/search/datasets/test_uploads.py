@@ -1,10 +1,9 @@
-"""Data sets of one's own: from the browser's pieces to networks trained on them."""
+"""Data sets that are uploaded: pieces, what is refused, what is found on the way in."""
 
 from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,62 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
 from chamnet_web.accounts.models import Team, User
 from devices.runs.models import Run
-from devices.runs.services import cancel, pause, resume, retry
-from search.models import ImageSet, Predictor, Sample, Upload
+from devices.runs.services import cancel, pause, resume
+from search.models import ImageSet, Upload
 from search.services import datasets as services
-from search.services.catalogue import measurable_spaces, space_for
-from search.services.predictors import start_predictor
-from search.spaces import preset
 from search.steps import dataset as steps
-from search.training import datasets as pure
 from search.training.ingestion import slices
-from tests.search.training.ingestion.made import files, folder_of, picture, zip_of
+from tests.search.datasets.bringing import Work, bring, send
+from tests.search.training.ingestion.made import files, picture, zip_of
 
 pytestmark = pytest.mark.django_db
-Work = Callable[..., int]
-
-
-@pytest.fixture(autouse=True)
-def places(tmp_path: Path, settings: Any) -> None:
-    settings.DATASET_ROOT, settings.UPLOAD_ROOT = tmp_path / "datasets", tmp_path / "uploads"
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> bytes:
-    return zip_of(tmp_path / "pets.zip", files(3, 20)).read_bytes()
-
-
-def send(client: Client, content: bytes, name: str = "pets.zip", chunk: int = 4000) -> str:
-    """Uploads in pieces, as the browser does; the upload's id."""
-    said = client.post(
-        reverse("uploads"), json.dumps({"name": name, "size": len(content)}), content_type="application/json"
-    )
-    assert said.status_code == 201, said.content
-    state = said.json()
-    while state["received"] < len(content):
-        piece = content[state["received"] : state["received"] + chunk]
-        said = client.put(
-            f"{state['url']}?offset={state['received']}", piece, content_type="application/octet-stream"
-        )
-        assert said.status_code == 200, said.content
-        state = said.json()
-    return str(state["id"])
-
-
-def bring(client: Client, work: Work, content: bytes, **changes: Any) -> ImageSet:
-    upload = send(client, content, changes.pop("file_name", "pets.zip"))
-    response = client.post(reverse("dataset-new"), {"name": "Pets", "upload": upload, "size": 8} | changes)
-    assert response.status_code == 302, response.content.decode()
-    work()
-    return ImageSet.objects.get(name=changes.get("name", "Pets"))
 
 
 def test_an_uploaded_zip_becomes_a_data_set_with_its_page(
@@ -255,175 +213,6 @@ def test_reading_can_be_paused_and_cancelled(
     assert not work()
     signed_in.post(reverse("dataset-remove", args=[later.pk]))
     assert not Upload.objects.exists()
-
-
-def own_predictor(owner: Team, row: ImageSet) -> Predictor:
-    space = preset("chamnet-mobile-small", classes=3, in_channels=3)
-    small = {gene.name: (gene.choices[0],) for gene in space.genes} | {
-        "stage3.channels": (16, 32),
-        "stage4.channels": (32, 64),
-        "head.channels": (64, 128),
-    }
-    return start_predictor(
-        owner=owner,
-        name="Pets",
-        space=preset("chamnet-mobile-small", classes=3, in_channels=3, **small),
-        dataset=row.key or "",
-        recipe="seconds",
-        budget=4,
-        initial=4,
-        seed=0,
-    )
-
-
-@pytest.mark.usefixtures("tiny_recipes")
-def test_networks_are_trained_on_it_and_see_no_test_image(
-    signed_in: Client, owner: Team, archive: bytes, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = bring(signed_in, work, archive, mirrors=True)
-    seen: list[pure.TrainingData] = []
-    real = pure.load_training
-
-    def watched(*args: Any, **kwargs: Any) -> pure.TrainingData:
-        seen.append(real(*args, **kwargs))
-        return seen[-1]
-
-    def forbidden(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("The test images are for final models.")
-
-    monkeypatch.setattr("search.steps.predictor.load_training", watched)
-    monkeypatch.setattr(pure, "load_test", forbidden)
-    predictor = own_predictor(owner, row)
-    assert predictor.recipe.load().flip
-    work()
-    assert Sample.objects.filter(status="succeeded").count() == 4
-    monkeypatch.undo()
-    test = {image.tobytes() for image in pure.load_test(row.load()).pixels()}
-    assert len(test) == 12
-    for data in seen:
-        for part in (data.train, data.validation):
-            assert not {image.tobytes() for image in part.pixels()} & test
-
-    kept = signed_in.post(reverse("dataset-remove", args=[row.pk]), follow=True).content.decode()
-    assert "was trained on it, so it stays" in kept
-
-
-@pytest.mark.usefixtures("tiny_recipes")
-def test_a_build_whose_images_are_gone_fails_with_what_to_do_and_goes_on_when_they_are_back(
-    owner: Team, tmp_path: Path, work: Work, settings: Any
-) -> None:
-    settings.DATASET_PACKED_MB = 0
-    folder = folder_of(tmp_path / "pets", files(3, 20))
-    row = services.start_import(owner=owner, name="Pets", path=folder, size=8)
-    work()
-    row.refresh_from_db()
-    predictor = own_predictor(owner, row)
-    away = shutil.move(folder, tmp_path / "away")
-    work()
-    run = predictor.run
-    run.refresh_from_db()
-    assert (run.status, run.can_retry) == (Run.Status.FAILED, True)
-    assert run.reason.startswith(f"The folder of the data set, {folder}, is gone. Bring it back")
-    assert not Sample.objects.filter(status__in=["succeeded", "failed"]).exists()
-    shutil.move(away, folder)
-    assert retry(run)
-    work()
-    run.refresh_from_db()
-    assert Sample.objects.filter(status="succeeded").count() == 4, run.reason
-
-
-def test_it_can_be_chosen_wherever_data_sets_are(
-    signed_in: Client, owner: Team, archive: bytes, work: Work, stranger: User
-) -> None:
-    row = bring(signed_in, work, archive)
-    form = signed_in.get(reverse("predictor-new")).content.decode()
-    assert f'<option value="{row.key}">Pets</option>' in form
-    ids = set(measurable_spaces(owner))
-    assert space_for("chamnet-mobile-small", row.load()).id in ids
-    assert space_for("chamnet-mobile-small", row.load()).id not in set(
-        measurable_spaces(stranger.teams.get())
-    )
-
-
-def test_a_removed_set_says_what_to_do(owner: Team) -> None:
-    with pytest.raises(ValueError, match="Bring it again under any name"):
-        services.dataset_of(owner, "0" * 32)
-
-
-def test_a_built_in_set_is_looked_at_but_for_its_test_images(
-    signed_in: Client, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("The test images are for final models.")
-
-    monkeypatch.setattr(pure, "load_test", forbidden)
-    response = signed_in.post(reverse("dataset-inspect", args=["digits"]))
-    work()
-    row = ImageSet.objects.get()
-    assert response.headers["Location"] == row.get_absolute_url()
-    assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
-    page = signed_in.get(row.get_absolute_url()).content.decode()
-    assert "not looked at" in page
-    assert signed_in.get(reverse("dataset-samples", args=[row.pk, 9])).status_code == 200
-    assert (
-        signed_in.post(reverse("dataset-inspect", args=["digits"])).headers["Location"]
-        == row.get_absolute_url()
-    )
-    assert signed_in.post(reverse("dataset-inspect", args=["nothing"])).status_code == 404
-    assert ImageSet.objects.count() == 1
-
-
-def test_administrators_register_folders_below_the_allowed_ones(
-    client: Client, tmp_path: Path, settings: Any, work: Work, signed_in: Client
-) -> None:
-    folder = folder_of(tmp_path / "data" / "pets", files(3, 20))
-    settings.DATASET_FOLDERS = [str(tmp_path / "data")]
-    plain = signed_in.post(reverse("dataset-new"), {"name": "Pets", "path": str(folder)})
-    assert "Choose a file." in plain.content.decode()
-    client.force_login(User.objects.create_superuser("root", password="a long pass phrase"))
-    for path, message in (
-        ("/etc", "lie below"),
-        (f"{tmp_path}/data/../secret", "lie below"),
-        ("relative/path", "from the root"),
-        (f"{tmp_path}/data/none", "There is nothing at"),
-    ):
-        said = client.post(reverse("dataset-new"), {"name": "Pets", "path": path})
-        assert message in said.content.decode()
-    client.post(reverse("dataset-new"), {"name": "Pets", "path": str(folder)})
-    work()
-    row = ImageSet.objects.get()
-    assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
-    assert row.source == ImageSet.Source.SERVER
-
-
-def test_a_folder_of_many_classes_does_not_flood_its_watchers(
-    owner: Team, tmp_path: Path, work: Work
-) -> None:
-    folder = folder_of(tmp_path / "many", files(90, 5))
-    row = services.start_import(owner=owner, name="Many", path=folder, size=8)
-    work()
-    said = [event.data["message"] for event in row.run.events.filter(kind="progress")]
-    found = [one for one in said if "files found" in one]
-    assert 3 < len(found) < 35
-    assert len(said) < 150
-    row.refresh_from_db()
-    assert row.facts is not None
-    assert len(row.facts["classes"]) == 90
-
-
-def test_the_command_registers_what_lies_on_the_server(
-    owner: Team, tmp_path: Path, work: Work, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = folder_of(tmp_path / "pets", files(3, 20))
-    call_command("register_dataset", str(folder), name="Pets", user="ada", size=8)
-    work()
-    row = ImageSet.objects.get()
-    assert str(row.pk) in capsys.readouterr().out
-    assert row.run.status == Run.Status.SUCCEEDED, row.run.reason
-    with pytest.raises(CommandError, match="already has"):
-        call_command("register_dataset", str(folder), name="Pets", user="ada")
-    with pytest.raises(CommandError, match="nothing at"):
-        call_command("register_dataset", str(tmp_path / "none"), name="Other", user="ada")
 
 
 def test_problems_are_listed_on_the_page(signed_in: Client, work: Work, tmp_path: Path) -> None:
