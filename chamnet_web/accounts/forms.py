@@ -83,7 +83,7 @@ class AccessTokenForm(forms.Form):
         help_text="Never more than you may in this team yourself.",
     )
     days = forms.TypedChoiceField(
-        label="It holds",
+        label="Valid for",
         choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked")],
         initial="90",
         coerce=int,

@@ -14,6 +14,8 @@ from search.models import OwnRecipe, TrainingRecipe
 from search.spaces import Records, RecordsError, SearchSpace, read_records
 from search.training.recipes import PRESET_NOTES
 
+CHOOSE = "Choose one"  # what a list says before anything of it is chosen
+
 
 def seed_field() -> forms.IntegerField:
     return forms.IntegerField(

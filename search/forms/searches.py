@@ -8,7 +8,7 @@ from typing import Any, cast
 from django import forms
 
 from devices.models import LatencyTable
-from search.forms.fields import choice_field, recipe_choices, seed_field, unused_name
+from search.forms.fields import CHOOSE, choice_field, recipe_choices, seed_field, unused_name
 from search.models import CostPredictor, Predictor, PublishedSet, Search
 from search.queries import usable_costs, usable_predictors, usable_tables, usable_timings
 from search.services.problems import latency_range
@@ -33,7 +33,7 @@ class LatencySourceField(forms.ChoiceField):
         if len(self.known) == 1:
             self.initial = next(iter(self.known))
         else:
-            self.choices = [("", "---------"), *self.choices]
+            self.choices = [("", CHOOSE), *self.choices]
 
     def clean(self, value: Any) -> LatencyTable | CostPredictor:
         return self.known[super().clean(str(value) if value else value)]
@@ -104,7 +104,7 @@ class SearchForm(forms.Form):
     """What a search looks for. The limit must be one that the space can reach on the device."""
 
     name = forms.CharField(max_length=80)
-    predictor = forms.ModelChoiceField(Predictor.objects.none())
+    predictor = forms.ModelChoiceField(Predictor.objects.none(), empty_label=CHOOSE)
     table = LatencySourceField(
         label="Device and table",
         help_text="The newest table of a device comes first.",

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django import forms
 
 from devices.models import LatencyTable
-from search.forms.fields import choice_field, recipe_choices, unused_name
+from search.forms.fields import CHOOSE, choice_field, recipe_choices, unused_name
 from search.forms.searches import SearchForm
 from search.models import Predictor, Study
 from search.queries import usable_predictors, usable_tables
@@ -44,10 +44,15 @@ class StudyForm(forms.Form):
 
     name = forms.CharField(max_length=80)
     predictor = forms.ModelChoiceField(
-        Predictor.objects.none(), help_text="Its space, data set and samples are what the search knows."
+        Predictor.objects.none(),
+        empty_label=CHOOSE,
+        help_text="Its space, data set and samples are what the search knows.",
     )
     table = forms.ModelChoiceField(
-        LatencyTable.objects.none(), label="Device and table", help_text="Both networks are limited by it."
+        LatencyTable.objects.none(),
+        label="Device and table",
+        empty_label=CHOOSE,
+        help_text="Both networks are limited by it.",
     )
     limits = LimitsField(
         label="Latency limits",

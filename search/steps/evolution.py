@@ -109,7 +109,7 @@ def _out_of_reach(problem: Problem, reach: Reach) -> str:
 
 
 def _amount(limit: Limit, value: float) -> str:
-    return f"{value:.3g} {limit.unit}" if limit.unit else f"{value:,.0f}".replace(",", " ")
+    return f"{value:.3g} {limit.unit}" if limit.unit else f"{value:,.0f}"
 
 
 def _evolve(genetic: GeneticSearch, problem: Problem, search: Search) -> list[Generation]:

@@ -212,23 +212,29 @@ def balance(counts: list[int]) -> dict[str, Any] | None:
 
 def problems(report: dict[str, Any]) -> list[dict[str, Any]]:
     """What was left out and why, each with a sentence and the names."""
-    texts = {
-        "unreadable": "could not be read",
-        "overlap": "are in the test part too; the training part does without them",
-        "conflicts": "are in two classes; one copy stays",
-        "duplicates": "are the same as another one, pixel for pixel; one of each stays",
-        "ignored": "are not images of a class",
+    texts = {  # of one, and of several
+        "unreadable": ("could not be read", "could not be read"),
+        "overlap": (
+            "is in the test part too; the training part does without it",
+            "are in the test part too; the training part does without them",
+        ),
+        "conflicts": ("is in two classes; one copy stays", "are in two classes; one copy stays"),
+        "duplicates": (
+            "is the same as another one, pixel for pixel; one of both stays",
+            "are the same as another one, pixel for pixel; one of each stays",
+        ),
+        "ignored": ("is not an image of a class", "are not images of a class"),
     }
     return [
         {
             "kind": kind,
             "count": report[kind]["count"],
-            "text": text,
+            "text": several if report[kind]["count"] > 1 else one,
             "names": [
                 name if isinstance(name, str) else f"{name[0]} = {name[1]}" for name in report[kind]["listed"]
             ],
         }
-        for kind, text in texts.items()
+        for kind, (one, several) in texts.items()
         if report.get(kind, {}).get("count")
     ]
 

@@ -132,9 +132,10 @@ function scale(axis, bounds) {
     border: { color: colour("line") },
     ticks: {
       color: colour("ink-3"),
+      font: { size: 12 },
       padding: 6,
-      maxRotation: 0,
-      autoSkipPadding: 14,
+      // Names are all said, upright where they are many; numbers are told apart by a few.
+      ...(type === "category" ? { maxRotation: 90, autoSkipPadding: 2 } : { maxRotation: 0, autoSkipPadding: 14 }),
       includeBounds: false,
       precision: axis.whole ? 0 : undefined,
       ...(type === "category" ? {} : { callback: (value) => number(Number(value), 3) }),
@@ -142,8 +143,8 @@ function scale(axis, bounds) {
   };
 }
 
-/** @param {Limit} limit */
-function limitLine(limit) {
+/** @param {Limit} limit @param {number} place among the limits: their labels stand one below the other */
+function limitLine(limit, place) {
   const upright = limit.axis === "x";
   return {
     type: "line",
@@ -156,6 +157,7 @@ function limitLine(limit) {
       display: true,
       content: limit.label,
       position: upright ? "start" : "end",
+      yAdjust: upright ? 18 * place : 0,
       backgroundColor: colour("surface", 0.9),
       color: colour("limit"),
       font: { size: 11, weight: 600 },
@@ -219,7 +221,7 @@ export function chartOptions(spec, bounds) {
       legend: { display: false },
       tooltip: tooltip(spec),
       zoom: ZOOM,
-      ...(spec.limits ? { annotation: { annotations: Object.fromEntries(spec.limits.map((limit) => [limit.id, limitLine(limit)])) } } : {}),
+      ...(spec.limits ? { annotation: { annotations: Object.fromEntries(spec.limits.map((limit, place) => [limit.id, limitLine(limit, place)])) } } : {}),
     },
   };
 }

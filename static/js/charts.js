@@ -160,8 +160,10 @@ export class Figure {
     }
     const blank = /** @type {HTMLElement | null} */ (this.element.querySelector("[data-blank]"));
     if (!blank) return;
-    blank.hidden = all + left > 0;
-    this.chart.canvas.hidden = all + left === 0;
+    const empty = all + left === 0;
+    blank.hidden = !empty;
+    this.chart.canvas.hidden = empty;
+    this.element.classList.toggle("is-blank", empty);
     if (this.spec.blank) blank.textContent = this.spec.blank;
   }
 

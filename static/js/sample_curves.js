@@ -28,7 +28,8 @@ export function sampleCurves(known, blank) {
 
   /** @param {any[]} samples all of the page, with index, status and accuracy */
   function draw(samples) {
-    if (!chart || losses.size === 0) return;
+    if (!chart) return;
+    if (losses.size === 0) return chart.draw();
     const shown = samples.filter((sample) => losses.has(sample.index));
     const done = shown.filter((sample) => typeof sample.accuracy === "number");
     const best = done.reduce((a, b) => (a && a.accuracy >= b.accuracy ? a : b), null);

@@ -2,7 +2,7 @@
 
 /**
  * @param {{method: string, limit_ms: number, y: number}[]} points accuracies in percent, at most one a limit and method
- * @returns {{points: number, limits: number} | null} the mean gain in % points, over how many limits; null before any has both
+ * @returns {{points: number, limits: number} | null} the mean gain in percentage points, over how many limits; null before any has both
  */
 export function meanGain(points) {
   const of = (method) => new Map(points.filter((point) => point.method === method).map((point) => [point.limit_ms, point.y]));

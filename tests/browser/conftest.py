@@ -7,15 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.serving import PASSWORD, ROOT, Serving, free_port, furnish, installation
 
+Open = Callable[..., Page]
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -101,6 +103,47 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
+
+
+@pytest.fixture(scope="session")
+def session(chromium: Browser, furnished: FurnishedSite) -> Any:
+    """What a signed-in browser remembers."""
+    context = chromium.new_context(base_url=furnished.address)
+    page = context.new_page()
+    sign_in(page)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def opened(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterator[Open]:
+    """Opens a page by its name, signed in; errors of the console fail the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_page(name: str, prepare: Callable[[Page], None] = lambda page: None, **options: Any) -> Page:
+        # The policy that forbids evaluating text would forbid waiting for what a chart holds.
+        asked: dict[str, Any] = {
+            "viewport": {"width": 1280, "height": 900},
+            "reduced_motion": "reduce",
+            "bypass_csp": True,
+        }
+        asked |= options
+        context = chromium.new_context(base_url=furnished.address, storage_state=session, **asked)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page: Page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        prepare(page)
+        page.goto(furnished.addresses[name])
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import FurnishedSite
-from tests.browser.test_pages import session  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def explorer(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterator[Page]:  # noqa: F811
+def explorer(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterator[Page]:
     """The explorer of two searches with everything loaded; errors of the console fail the test."""
     context = chromium.new_context(
         base_url=furnished.address,

@@ -11,9 +11,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import APIRequestContext, Browser, expect
 
-from tests.browser.conftest import FurnishedSite
-from tests.browser.test_expectations import Open, opened  # noqa: F401  (a fixture)
-from tests.browser.test_pages import session  # noqa: F401  (a fixture)
+from tests.browser.conftest import FurnishedSite, Open
 
 pytestmark = pytest.mark.browser
 
@@ -88,7 +86,7 @@ def rows_of(asking: APIRequestContext, address: str, ending: str) -> list[Any]:
 def test_every_table_of_every_page_is_a_csv_and_a_json_of_as_many_rows(
     chromium: Browser,
     furnished: FurnishedSite,
-    session: Any,  # noqa: F811
+    session: Any,
 ) -> None:
     context = chromium.new_context(base_url=furnished.address, storage_state=session)
     wrong: list[tuple[Any, ...]] = []
@@ -115,7 +113,7 @@ def test_every_table_of_every_page_is_a_csv_and_a_json_of_as_many_rows(
     assert seen > 40
 
 
-def test_a_chart_is_given_out_as_csv_and_json_of_the_same_values(opened: Open) -> None:  # noqa: F811
+def test_a_chart_is_given_out_as_csv_and_json_of_the_same_values(opened: Open) -> None:
     page = opened("candidate")
     tools = page.locator("#chart-layers .chart-tools")
     expect(page.locator("#chart-layers canvas")).to_be_visible()

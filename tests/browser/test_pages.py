@@ -10,28 +10,29 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser.conftest import FurnishedSite, sign_in
+from tests.browser.conftest import FurnishedSite
 from tests.serving import ROOT
 
 pytestmark = pytest.mark.browser
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-WIDTHS = (320, 375, 768, 1280)
+LARGE = ("overview", "runs", "search", "search-new", "candidate", "explore", "compare", "device-agent")
+WIDTHS = (320, 375, 640, 768, 1280)
+ZOOMED = 640  # 1280 × 900 pixels at a zoom of 200 %, WCAG 1.4.10
 PLAIN_KB, CHART_KB = 60, 150
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"  # pixels
+OUT_OF_REACH = (Path(__file__).parent / "out_of_reach.js").read_text()
+RESTYLE = """(text) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets = [sheet];
+}"""
+SPACED = """
+  * { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }
+  p { margin-bottom: 2em !important }
+"""
 PICTURES = os.environ.get("PICTURES")  # a directory: every page is then photographed there
 PAGES = os.environ.get("PAGES", "").split()  # names of pages, to look at these alone
-
-
-@pytest.fixture(scope="session")
-def session(chromium: Browser, furnished: FurnishedSite) -> Any:
-    """What a signed-in browser remembers."""
-    context = chromium.new_context(base_url=furnished.address)
-    page = context.new_page()
-    sign_in(page)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -81,7 +82,7 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
         if PAGES and name not in PAGES:
             continue
         for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
+            page.set_viewport_size({"width": width, "height": 450 if width == ZOOMED else 900})
             if width in (WIDTHS[0], WIDTHS[-1]):
                 settled(page, address)
                 if wrong := violations(page):
@@ -89,10 +90,31 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
             over = page.evaluate(OVER)
             if over > 0:
                 found[f"{name} is too wide at {width}"] = over
+            if width == ZOOMED and (wrong := page.evaluate(OUT_OF_REACH)):
+                found[f"{name} zoomed"] = wrong
             if PICTURES:
                 page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}-{width}.png", full_page=True)
     assert found == {}
     assert errors == []
+
+
+def test_large_and_spaced_text_is_whole_and_everything_can_be_pressed(
+    chromium: Browser, furnished: FurnishedSite, session: Any
+) -> None:
+    """WCAG 1.4.4 and 1.4.12: text alone of 200 %, and text that is set wider."""
+    context = chromium.new_context(
+        base_url=furnished.address, storage_state=session, viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    found: dict[str, Any] = {}
+    for name in LARGE:
+        settled(page, furnished.addresses[name])
+        for setting in ("html { font-size: 200% }", SPACED):
+            page.evaluate(RESTYLE, setting)
+            if wrong := page.evaluate(OUT_OF_REACH):
+                found[f"{name} with {setting}"] = wrong
+    context.close()
+    assert found == {}
 
 
 def test_pages_are_light_and_ask_nobody_else(

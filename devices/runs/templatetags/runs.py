@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
@@ -53,7 +54,7 @@ def milliseconds(value: float | None) -> str:
     """Milliseconds with three significant digits."""
     if value is None:
         return NO_VALUE
-    return f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
+    return f"{Decimal(f'{value:.3g}'):f} ms" if value < 100 else f"{value:.0f} ms"
 
 
 @register.filter
@@ -65,7 +66,7 @@ def count(number: float | None) -> str:
         if number >= limit:
             scale = 1e3 if unit == " k" else limit
             return f"{number / scale:.3g}{unit}"
-    return f"{number:,.0f}".replace(",", " ")
+    return f"{number:,.0f}"
 
 
 @register.filter
@@ -82,6 +83,16 @@ def amount(value: float | None, unit: str) -> str:
     if unit == "bytes":
         return filesizeformat(value)
     return milliseconds(value).replace("ms", unit)
+
+
+@register.simple_tag
+def interval(low: float | None, high: float | None, unit: str) -> str:
+    """Both ends of an interval, their unit said once where they share it: 0.0751 to 0.0776 ms."""
+    said_low, said_high = (
+        percent(end) if unit == "%" else amount(end, unit).replace("\xa0", " ") for end in (low, high)
+    )
+    number, space, shown = said_low.rpartition(" ")
+    return f"{number if space and said_high.endswith(f' {shown}') else said_low} to {said_high}"
 
 
 @register.filter

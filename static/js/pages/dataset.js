@@ -17,7 +17,7 @@ const values = figure("values", {
   name: "pixel-values",
   x: { label: "Pixel value", min: 0, max: 255, linear: "0 is black: brightness goes in even steps" },
   y: { label: "Share of pixels", unit: "%", min: 0 },
-  series: (state.histogram.length === 1 ? [["Grey", 8]] : [["Red", 6], ["Green", 3], ["Blue", 1]]).map(([label, slot], place) => ({
+  series: (state.histogram.length === 1 ? [["Grey", 8]] : [["Red", 2], ["Green", 3], ["Blue", 1]]).map(([label, slot], place) => ({
     id: String(place), label: String(label), draw: /** @type {const} */ ("line"), slot: Number(slot), radius: 2,
   })),
   blank: blankText(state, "The images are being read."),

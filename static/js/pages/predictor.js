@@ -48,7 +48,7 @@ const sampleChart = figure("samples", {
 const errorChart = figure("error", {
   name: "held-out-error",
   x: { label: "Samples", whole: true },
-  y: { label: "Mean absolute error", unit: "% points" },
+  y: { label: "Mean absolute error", unit: "points" },
   series: [{ id: "mae", label: "Held-out error", draw: "line", slot: 1, radius: 3 }],
   blank: blankText(state, "Cross-validation starts when there are enough samples."),
   part: qualityPart,
@@ -117,7 +117,7 @@ function drawQuality() {
   const last = points.at(-1);
   if (!last) return;
   errorChart?.set("mae", points.map((p) => ({ x: p.samples, y: 100 * p.mae })));
-  errorChart?.finding(`With ${last.samples} samples it errs by ${number(100 * last.mae, 2)} % points`);
+  errorChart?.finding(`With ${last.samples} samples it errs by ${number(100 * last.mae, 2)} points`);
   for (const id of ["spearman", "kendall"]) rankChart?.set(id, points.map((p) => ({ x: p.samples, y: p[id] })));
   rankChart?.finding(`Unseen networks are ranked with ${number(last.spearman, 2)}: 1 is perfect, 0 is chance`);
   const facts = { mae: percent(last.mae, 2), spearman: number(last.spearman, 2), kendall: number(last.kendall, 2) };
@@ -152,8 +152,8 @@ function drawReliability(points) {
   chart.set("ideal", [{ x: 0, y: 0 }, { x: 100, y: 100 }]);
   chart.set("held", points.map(([level, share]) => ({ x: 100 * level, y: 100 * share })));
   const [level, share] = points.find(([at]) => at === 0.9) ?? points[points.length - 1];
-  const word = Math.abs(share - level) <= 0.06 ? "about as often as they say" : share < level ? "less often than they say: trust them less" : "more often than they say: they are cautious";
-  chart.finding(`Intervals hold ${word} (${percent(level, 0)}: ${percent(share, 0)})`);
+  const word = Math.abs(share - level) <= 0.06 ? "about as often as they say" : share < level ? "less often than they say" : "more often than they say, they are cautious";
+  chart.finding(`Intervals hold ${word}: those of ${percent(level, 0)} held ${percent(share, 0)}`);
   chart.draw();
 }
 

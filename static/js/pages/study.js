@@ -41,7 +41,7 @@ function tell(points) {
   }
   const { length } = state.limits;
   const over = gain.limits < length ? `${gain.limits} of ${length} limits` : length === 1 ? "the one limit" : "the limits";
-  chart?.finding(`On average over ${over}, searched networks are ${number(Math.abs(gain.points), 2)} % points ${gain.points >= 0 ? "above" : "below"} scaled ones`);
+  chart?.finding(`On average over ${over}, searched networks are ${number(Math.abs(gain.points), 2)} points ${gain.points >= 0 ? "above" : "below"} scaled ones`);
 }
 
 draw(state.points);

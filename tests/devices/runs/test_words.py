@@ -13,6 +13,7 @@ from devices.runs.templatetags.runs import (
     compact_number,
     count,
     duration,
+    interval,
     milliseconds,
     percent,
     status,
@@ -25,6 +26,19 @@ def test_no_value_and_zero_look_different() -> None:
     for say in (amount_in_ms, compact_number, count, duration, milliseconds, percent):
         assert say(None) == "–"
         assert say(0.0).startswith("0")
+
+
+def test_an_interval_says_a_shared_unit_once() -> None:
+    assert interval(0.0751, 0.0776, "ms") == "0.0751 to 0.0776 ms"
+    assert interval(0.848, 0.855, "%") == "84.8 to 85.5 %"
+    assert interval(900, 2_000_000, "bytes") == "900 bytes to 1.9 MB"
+    assert interval(9_594, 12_000, "") == "9,594 to 12 k"
+
+
+def test_small_times_are_written_out() -> None:
+    assert milliseconds(1e-6) == "0.000001 ms"
+    assert milliseconds(0.07694) == "0.0769 ms"
+    assert milliseconds(431.6) == "432 ms"
 
 
 def amount_in_ms(value: float | None) -> str:
