@@ -71,3 +71,14 @@ class HashedModuleStorage(CompressedManifestStaticFilesStorage):
     """Hashed, compressed files in which one ES module's import of another names the hashed file too."""
 
     support_js_module_import_aggregation = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._urls: dict[tuple[str, bool], str] = {}
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        """Worked out once: a page asks for dozens, and hashed names stay as long as the process."""
+        key = name or "", force
+        if key not in self._urls:
+            self._urls[key] = super().url(name, force)
+        return self._urls[key]
