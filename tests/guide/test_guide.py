@@ -33,7 +33,7 @@ NO_PAGES = {
     "second-factor", "join", "factor-remove", "sign-out-everywhere",
     "team-audit", "team-invite", "team-rename", "team-role", "team-remove", "team-switch", "team-leave",
     "invitation-revoke", "candidate-glance", "compare-file", "explore-columns", "explore-rows",
-    "search-json", "search-rows", "search-span", "account-token-revoke", "api-page",
+    "search-json", "search-populations", "search-rows", "search-span", "account-token-revoke", "api-page",
 }  # fmt: skip
 
 

@@ -81,6 +81,7 @@ def test_ten_candidates_and_five_hundred_take_the_same_number_of_queries(
         search.get_absolute_url(),
         f"{search.get_absolute_url()}?feasible=on&sort=-latency_ms",
         reverse("search-rows", args=[search.pk]),
+        reverse("search-populations", args=[search.pk]),
         f"/explore/?search={search.pk}",
         f"/explore/?search={search.pk}&feasible=on&from.accuracy=1&to.stage4.channels=64",
         f"/explore/rows/?search={search.pk}&sort=accuracy",

@@ -78,6 +78,7 @@ def finished(search: Search, owner: Team) -> list[str]:
         reverse("search-csv", args=[search.pk]),
         reverse("search-json", args=[search.pk]),
         reverse("search-rows", args=[search.pk]),
+        reverse("search-populations", args=[search.pk]),
         reverse("candidate-glance", args=[search.pk, 1]),
         reverse("run-log", args=[search.run_id]),
     ]
