@@ -84,6 +84,7 @@ class Postgres(Server):
         self._data = self.directory / "data"
         if os.getuid() == 0:
             os.chown(self.directory, pwd.getpwnam("postgres").pw_uid, -1)
+        # Texts sort as a language has it, as in most installations, and not by bytes as in SQLite.
         subprocess.run(
             [initdb, "-D", str(self._data), "-U", "chamnet", "--auth=trust", "--encoding=UTF8",
              "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--no-sync"],

@@ -19,7 +19,8 @@ from tests.serving import Serving, free_port, installation, wait_until
 
 pytestmark = pytest.mark.services
 FAIR_BUDGET = 16
-# Leases and events; rows that can be there once; lists' filters, sorts and files; imports; odd characters.
+# Leases and events; rows that can be there once; lists' filters, sorts and files; imports; odd characters;
+# the queries of every page.
 ON_BOTH = (
     "tests/devices/runs",
     "tests/devices/test_import.py",
@@ -29,6 +30,7 @@ ON_BOTH = (
     "tests/api/test_once.py",
     "tests/api/test_nul.py",
     "tests/test_nul.py",
+    "tests/test_every_address.py",
 )
 
 
@@ -94,8 +96,9 @@ def test_two_builds_and_three_searches_share_the_workers(
 
 def test_what_databases_could_do_differently_they_do_alike(postgres: Postgres) -> None:
     done = run_pytest(
-        postgres.create("rows"), "-q", "-p", "no:cacheprovider", *ON_BOTH, capture_output=True, timeout=400
-    )
+        postgres.create("rows"), "-q", "-n", "2", "-p", "no:cacheprovider", *ON_BOTH,
+        capture_output=True, timeout=400,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
 
 
