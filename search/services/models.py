@@ -31,7 +31,7 @@ def start_model(
     run = start_run(
         owner=owner,
         kind="model",
-        title=f"Model of {network}",
+        title=f"Model of {network}, seed {seed}" if study else f"Model of {network}",
         first_step="model.train",
         queue=Step.Queue.TRAIN,
         total=row.load().epochs + 1,

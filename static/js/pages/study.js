@@ -1,6 +1,6 @@
 /** A study: searched and scaled networks in the plane of latency and accuracy, with every seed. */
 import { figure } from "../charts.js";
-import { number, quantity } from "../format.js";
+import { quantity } from "../format.js";
 import { refreshParts } from "../refresh.js";
 import { followPageRun } from "../run_panel.js";
 import { blankText, pageState } from "../state.js";
@@ -41,7 +41,7 @@ function tell(points) {
   }
   const { length } = state.limits;
   const over = gain.limits < length ? `${gain.limits} of ${length} limits` : length === 1 ? "the one limit" : "the limits";
-  chart?.finding(`On average over ${over}, searched networks are ${number(Math.abs(gain.points), 2)} points ${gain.points >= 0 ? "above" : "below"} scaled ones`);
+  chart?.finding(`On average over ${over}, searched networks are ${Math.abs(gain.points).toFixed(2)} points ${gain.points >= 0 ? "above" : "below"} scaled ones`);
 }
 
 draw(state.points);
