@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from devices.runs.following import Follower, following
@@ -92,11 +93,16 @@ async def _next(coming: AsyncIterator[tuple[int, str]]) -> tuple[int, str]:
     return await anext(coming)
 
 
-async def _is_over(run_id: UUID, after: int) -> bool:
-    """Whether the run has ended and has no event after number `after`; while the database is away, no."""
+@database_sync_to_async
+def _is_over(run_id: UUID, after: int) -> bool:
+    """Whether the run has ended and has no event after number `after`; while the database is away, no.
+
+    Like every question of a stream it gives the connection back: a stream has a thread of its own, and a
+    connection for each would be more than a database has.
+    """
     try:
-        status = await Run.objects.filter(pk=run_id).values_list("status", flat=True).afirst()
-        more = await Event.objects.filter(run_id=run_id, seq__gt=after).aexists()
+        status = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
+        more = Event.objects.filter(run_id=run_id, seq__gt=after).exists()
     except DatabaseError:
         return False
     return (status is None or status in Run.FINAL) and not more
@@ -105,9 +111,14 @@ async def _is_over(run_id: UUID, after: int) -> bool:
 async def _may_follow(run_id: UUID, find_owner: FindOwner) -> bool:
     try:
         owner = await find_owner()
-        return owner is not None and await Run.objects.owned_by(owner).filter(pk=run_id).aexists()
+        return owner is not None and await _is_owned(run_id, owner)
     except DatabaseError:
         return True
+
+
+@database_sync_to_async
+def _is_owned(run_id: UUID, owner: Any) -> bool:
+    return Run.objects.owned_by(owner).filter(pk=run_id).exists()
 
 
 def _ends(text: str) -> bool:
