@@ -43,7 +43,7 @@ def test_a_locked_database_costs_a_step_a_moment_and_no_try(
     def locked(step: ClaimedStep) -> None:
         ask(connection, be_impatient)
         ask(other, hold)
-        threading.Timer(0.3, ask, (other, "ROLLBACK")).start()
+        release.start()
         step.check(every_seconds=0)
         try:
             ask(connection, be_impatient)  # once more: the check took a new connection
@@ -56,7 +56,9 @@ def test_a_locked_database_costs_a_step_a_moment_and_no_try(
     monkeypatch.setattr("tests.devices.runs.toy.count", locked)
     with closing(connection.copy("other")) as other:
         other.inc_thread_sharing()
+        release = threading.Timer(0.3, ask, (other, "ROLLBACK"))
         execute(run.steps.get().pk)
+        release.join()
     assert [said.splitlines()[0] for said in seen] == [answer]
     step = run.steps.get()
     assert (step.status, step.attempts) == (Step.Status.READY, 0)
