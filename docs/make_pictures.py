@@ -48,7 +48,7 @@ PICTURES = (
     Picture("table", "table-joined", "#chart-calibration", 800, 600),
     Picture("predictor", "predictor", "#chart-samples", 800, 600),
     Picture("search", "search", "#chart-population", 800, 600),
-    Picture("front", "search", "[data-front]", 800, 435),
+    Picture("front", "search", "[data-front]", 800, 410),
     Picture("curves", "predictor", "#chart-curves", 800, 600),
     Picture("model", "model", "#chart-loss", 800, 600),
 )
@@ -85,12 +85,15 @@ def photograph(page: Page, picture: Picture, address: str) -> Image.Image:
     page.set_viewport_size({"width": picture.width, "height": 900})
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    place = page.locator(picture.element).first
+    # Of a whole page Chromium now and then photographs a canvas as large as it was before.
+    place.evaluate("it => it.scrollIntoView({ block: 'start', behavior: 'instant' })")
     page.wait_for_timeout(500)  # charts take the size of their frame after they are drawn
-    box = page.locator(picture.element).first.bounding_box()
+    box = place.bounding_box()
     if box is None:
         raise SystemExit(f"The page {picture.page} has no {picture.element}.")
     box["height"] = min(box["height"], picture.height)
-    return Image.open(io.BytesIO(page.screenshot(full_page=True, clip=box))).convert("RGB")
+    return Image.open(io.BytesIO(page.screenshot(clip=box))).convert("RGB")
 
 
 def save(image: Image.Image, picture: Picture, theme: str) -> None:

@@ -34,7 +34,7 @@ export function frontSlider(front, onPick) {
     const point = points[index];
     write("target", quantity(target, "ms", 3));
     write("front-accuracy", percent(point.accuracy, 2));
-    write("front-interval", `95 % interval: ${percent(point.low, 1)} to ${percent(point.high, 1)}`);
+    write("front-interval", `95 % interval: ${(100 * point.low).toFixed(1)} to ${percent(point.high, 1).replace(" ", "\u00a0")}`);
     write("front-latency", quantity(point.latency_ms, "ms", 3));
     write("front-lost", givenUp(best.accuracy - point.accuracy));
     slider?.setAttribute("aria-valuetext", `${quantity(target, "ms", 3)}: ${percent(point.accuracy, 2)}`);

@@ -116,6 +116,12 @@ def session(chromium: Browser, furnished: FurnishedSite) -> Any:
     return state
 
 
+def note_errors(page: Page, errors: list[str]) -> None:
+    """Whatever goes wrong in the page's scripts, or is told in its console."""
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+
+
 @pytest.fixture
 def opened(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterator[Open]:
     """Opens a page by its name, signed in; errors of the console fail the test."""
@@ -134,8 +140,7 @@ def opened(chromium: Browser, furnished: FurnishedSite, session: Any) -> Iterato
         context.set_default_timeout(20_000)
         contexts.append(context)
         page: Page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        note_errors(page, errors)
         prepare(page)
         page.goto(furnished.addresses[name])
         return page
@@ -153,8 +158,7 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
     context.set_default_timeout(20_000)
     opened = context.new_page()
     errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    note_errors(opened, errors)
     yield opened
     context.close()
     assert [error for error in errors if "(Unprocessable Entity)" not in error] == []

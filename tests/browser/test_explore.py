@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import FurnishedSite
+from tests.browser.conftest import FurnishedSite, note_errors
 
 pytestmark = pytest.mark.browser
 
@@ -25,8 +25,7 @@ def explorer(chromium: Browser, furnished: FurnishedSite, session: Any) -> Itera
     context.set_default_timeout(20_000)
     page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    note_errors(page, errors)
     opened(page, furnished.addresses["explore"])
     yield page
     context.close()

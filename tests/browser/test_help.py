@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import FurnishedSite, sign_in
+from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser
 
 PICTURES = os.environ.get("PICTURES")
 
 
-@pytest.fixture
-def opened(chromium: Browser, furnished: FurnishedSite) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the furnished installation, signed in."""
-    contexts: list[Any] = []
-
-    def open_page(name: str, **options: Any) -> Page:
-        context = chromium.new_context(base_url=furnished.address, **options)
-        contexts.append(context)
-        page: Page = context.new_page()
-        sign_in(page)
-        page.goto(furnished.addresses[name])
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def test_a_term_explains_itself_beside_the_word_by_keyboard(opened: Callable[..., Page]) -> None:
+def test_a_term_explains_itself_beside_the_word_by_keyboard(opened: Open) -> None:
     page = opened("search")
     term = page.get_by_role("button", name="Diversity", exact=True)
     note = page.locator("#term-diversity")
@@ -57,7 +37,7 @@ def test_a_term_explains_itself_beside_the_word_by_keyboard(opened: Callable[...
     expect(term).to_be_focused()
 
 
-def test_a_term_explains_itself_without_scripts_and_by_touch(opened: Callable[..., Page]) -> None:
+def test_a_term_explains_itself_without_scripts_and_by_touch(opened: Open) -> None:
     options = {"java_script_enabled": False, "has_touch": True, "viewport": {"width": 320, "height": 700}}
     page = opened("search-new", **options)
     page.get_by_role("button", name="What is this: Confidence").tap()
@@ -71,7 +51,7 @@ def test_a_term_explains_itself_without_scripts_and_by_touch(opened: Callable[..
     expect(note).to_be_hidden()
 
 
-def test_keys_list_themselves_and_reach_the_search_of_the_guide(opened: Callable[..., Page]) -> None:
+def test_keys_list_themselves_and_reach_the_search_of_the_guide(opened: Open) -> None:
     page = opened("help-chapter")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
@@ -87,7 +67,7 @@ def test_keys_list_themselves_and_reach_the_search_of_the_guide(opened: Callable
     expect(page.get_by_role("heading", name="My target is out of reach")).to_be_in_viewport()
 
 
-def test_a_chapters_picture_follows_the_chosen_theme(opened: Callable[..., Page]) -> None:
+def test_a_chapters_picture_follows_the_chosen_theme(opened: Open) -> None:
     page = opened("help-chapter", color_scheme="light")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -100,7 +80,7 @@ def test_a_chapters_picture_follows_the_chosen_theme(opened: Callable[..., Page]
     assert [url for url in asked if "search-dark" in url]
 
 
-def test_a_learning_curve_is_smoothed_as_much_as_asked(opened: Callable[..., Page]) -> None:
+def test_a_learning_curve_is_smoothed_as_much_as_asked(opened: Open) -> None:
     page = opened("model")
     page.locator("#chart-loss summary").click()
     rows = page.locator("#chart-loss tbody tr", has_text="Smoothed")

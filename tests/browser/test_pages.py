@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser.conftest import FurnishedSite
+from tests.browser.conftest import FurnishedSite, note_errors
 from tests.serving import ROOT
 
 pytestmark = pytest.mark.browser
@@ -74,8 +74,7 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
 ) -> None:
     page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    note_errors(page, errors)
     found: dict[str, Any] = {}
     scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     for name, address in furnished.addresses.items():

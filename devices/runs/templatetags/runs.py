@@ -89,10 +89,10 @@ def amount(value: float | None, unit: str) -> str:
 def interval(low: float | None, high: float | None, unit: str) -> str:
     """Both ends of an interval, their unit said once where they share it: 0.0751 to 0.0776 ms."""
     said_low, said_high = (
-        percent(end) if unit == "%" else amount(end, unit).replace("\xa0", " ") for end in (low, high)
+        (percent(end) if unit == "%" else amount(end, unit)).replace(" ", "\xa0") for end in (low, high)
     )
-    number, space, shown = said_low.rpartition(" ")
-    return f"{number if space and said_high.endswith(f' {shown}') else said_low} to {said_high}"
+    number, space, shown = said_low.rpartition("\xa0")
+    return f"{number if space and said_high.endswith(space + shown) else said_low} to {said_high}"
 
 
 @register.filter

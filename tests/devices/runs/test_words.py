@@ -29,10 +29,10 @@ def test_no_value_and_zero_look_different() -> None:
 
 
 def test_an_interval_says_a_shared_unit_once() -> None:
-    assert interval(0.0751, 0.0776, "ms") == "0.0751 to 0.0776 ms"
-    assert interval(0.848, 0.855, "%") == "84.8 to 85.5 %"
-    assert interval(900, 2_000_000, "bytes") == "900 bytes to 1.9 MB"
-    assert interval(9_594, 12_000, "") == "9,594 to 12 k"
+    assert interval(0.0751, 0.0776, "ms") == "0.0751 to 0.0776\xa0ms"
+    assert interval(0.848, 0.855, "%") == "84.8 to 85.5\xa0%"
+    assert interval(900, 2_000_000, "bytes") == "900\xa0bytes to 1.9\xa0MB"
+    assert interval(9_594, 12_000, "") == "9,594 to 12\xa0k"
 
 
 def test_small_times_are_written_out() -> None:
