@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.fields.json import KT
+from django.db.models import Count, Field, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, NullIf
 
 from devices.freshness import BULKY
@@ -32,21 +32,23 @@ def devices_of(owner: object) -> QuerySet[Device]:
 def tables_of(owner: object) -> QuerySet[LatencyTable]:
     """An owner's latency tables with their error, without what only their own pages need."""
     rows = LatencyTable.objects.owned_by(owner).select_related("device", "run").defer(*BULKY)
-    return rows.annotate(error=number_at("calibration__error_after"))
+    return rows.annotate(error=number_at("calibration", "error_after"))
 
 
-def number_at(path: str) -> Cast:
+def number_at(field: str, key: str, kind: Field[Any, Any] | None = None) -> Cast:
     """A number within a JSON field; none where JSON has null, which databases sort each in their way."""
-    return Cast(NullIf(KT(path), Value("null")), FloatField())
+    return Cast(NullIf(KeyTextTransform(key, field), Value("null")), kind or FloatField())
 
 
-def coverage(table: LatencyTable) -> dict[str, Any]:
-    """How many of the operators that the table's space needs are measured; those of others do not count."""
-    total, rows = table.operator_count, table.rows.count()
-    covered = min(rows, total)
+def coverage(table: LatencyTable, rows: int | None = None) -> dict[str, Any]:
+    """How many of the operators that the table's space needs are measured; those of others do not count.
+
+    `rows` is how many the table holds, where that was counted already.
+    """
+    total = table.operator_count
+    covered = min(table.rows.count() if rows is None else rows, total)
     learned = table.rows.filter(deviation__gt=0).count()
     return {
-        "rows": rows,
         "covered": covered,
         "learned": learned,
         "measured": max(covered - learned, 0),

@@ -90,9 +90,10 @@ def table_page(request: HttpRequest, table_id: UUID) -> HttpResponseBase:
     table = get_object_or_404(
         LatencyTable.objects.owned_by(owner_of(request)).select_related("device", "run", "basis"), pk=table_id
     )
-    covered = queries.coverage(table)
+    rows = table.rows.count()
+    covered = queries.coverage(table, rows)
     listing = OPERATORS if covered["learned"] else replace(OPERATORS, choices=())
-    listed = Listed(request, listing, table.rows.defer("samples_us", "original"), covered["rows"])
+    listed = Listed(request, listing, table.rows.defer("samples_us", "original"), rows)
     points = queries.calibration_points(table)
     if (file := export_asked(request, lambda: _files_of(table, listed, points))) is not None:
         return file

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from devices.models import Device, LatencyTable
+from devices.queries import number_at
 from devices.runs.models import Run
 from search.models import (
     Candidate,
@@ -98,9 +99,10 @@ def study_rows(owner: Any) -> OwnedQuerySet:
 
 def own_recipe_rows(owner: Any) -> OwnedQuerySet:
     """Recipes of an owner's own, with the fields that the list shows."""
-    names = ("epochs", "batch_size", "optimiser", "learning_rate", "train_images")
+    names = ("epochs", "batch_size", "optimiser", "learning_rate")
     fields = {name: F(f"recipe__definition__{name}") for name in names}
-    found: OwnedQuerySet = OwnRecipe.objects.owned_by(owner).annotate(**fields)
+    images = number_at("recipe__definition", "train_images", IntegerField())
+    found: OwnedQuerySet = OwnRecipe.objects.owned_by(owner).annotate(**fields, train_images=images)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,9 @@ from devices.runs.services import start_run
 from devices.runs.writing import writing
 from devices.services import this_machine
 from search.models import Sample, Search
+from search.services.catalogue import name_recipe
 from search.services.tables import build_table
+from search.training.recipes import PRESETS
 from search.views.thinning import drawn_samples, evenly
 from tests.search.world import begin_predictor, finish, tiny_space
 
@@ -241,3 +244,17 @@ def test_the_overview_names_the_first_thing_that_is_missing(signed_in: Client, o
     for run in (table.run, predictor.run):
         finish(run)
     assert proposed() == "New search"
+
+
+def test_recipes_that_take_all_images_come_last_whichever_way_they_are_sorted(
+    signed_in: Client, owner: Team
+) -> None:
+    for name, images in (("few", 90), ("all", None), ("many", 1000)):
+        name_recipe(owner, name, replace(PRESETS["seconds"], train_images=images))
+    for sort, expected in (
+        ("train_images", ["few", "many", "all"]),
+        ("-train_images", ["many", "few", "all"]),
+    ):
+        rows = rows_of(signed_in, "/recipes/", "json", sort=sort)
+        assert [row["name"] for row in rows] == expected
+        assert {row["train_images"] for row in rows} == {90, 1000, None}
