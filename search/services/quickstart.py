@@ -78,7 +78,7 @@ def begin_next_stage(writer: RunWriter, quickstart: QuickStart) -> None:
             name=f"Quick start {label}",
             predictor=quickstart.predictor,
             table=quickstart.table,
-            latency_limit_ms=round(math.sqrt(least * greatest), 3),
+            latency_limit_ms=limit_between(least, greatest),
             parent=writer.run,
             **{name: choices[name] for name in ("population", "generations", "confidence", "seed")},
         )
@@ -91,6 +91,14 @@ def begin_next_stage(writer: RunWriter, quickstart: QuickStart) -> None:
             parent=writer.run,
         )
     quickstart.save()
+
+
+def limit_between(least_ms: float, greatest_ms: float) -> float:
+    """A limit in milliseconds that some networks of a space keep and some do not, in few digits.
+
+    Rounded up: on a busy machine a table may tell all networks to be equally fast, and none must be lost.
+    """
+    return math.ceil(1000 * math.sqrt(least_ms * greatest_ms)) / 1000
 
 
 def stage_runs(quickstart: QuickStart) -> list[tuple[str, Run | None]]:

@@ -21,7 +21,7 @@ from devices.services import this_machine
 from search.lists import SAMPLES
 from search.models import ModelTiming, Search, TrainedModel
 from search.services.models import start_model
-from search.services.quickstart import begin_next_stage, start_quickstart
+from search.services.quickstart import begin_next_stage, limit_between, start_quickstart
 from search.services.searches import start_search
 from search.services.tables import build_table
 from tests.search.world import begin_predictor, best_of, finish, predictor_of, tiny_space
@@ -315,3 +315,10 @@ def test_a_measured_latency_stands_beside_its_prediction_without_what_is_not_pre
     TrainedModel.objects.update(latency_ms=0.287)
     row = signed_in.get(model.get_absolute_url()).context["comparison"][1]
     assert (row["measured"], "measured with normalisation" in row["label"]) == ("0.287 ms", True)
+
+
+@pytest.mark.parametrize("ends", [(0.26211, 0.26214), (0.0101, 0.0101), (1.0, 4.0), (12.3456, 98.7)])
+def test_the_limit_of_a_quick_start_is_never_below_what_can_be_reached(ends: tuple[float, float]) -> None:
+    limit = limit_between(*ends)
+    assert ends[0] <= limit <= ends[1] + 0.001
+    assert round(limit, 3) == limit
