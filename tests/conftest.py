@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
@@ -13,6 +14,10 @@ from django.test import Client
 
 from chamnet_web.accounts.models import Team, User
 from tests.working import work_until_idle
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile("tests")
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

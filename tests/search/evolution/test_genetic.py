@@ -32,7 +32,7 @@ def advance(search: GeneticSearch, problem: Knapsack, generations: int = 10_000)
     return search
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 6), min_size=1, max_size=6),
     st.integers(2, 20),

@@ -19,7 +19,7 @@ def mixed_samples(seed: int) -> tuple[FloatArray, FloatArray, IntArray]:
     return X, (y - np.median(y)) / y.std(), graded_columns(X)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_the_gradient_agrees_with_finite_differences(seed: int) -> None:
     X, t, graded = mixed_samples(seed % 7)

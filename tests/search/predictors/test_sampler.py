@@ -12,7 +12,7 @@ from search.predictors.sampler import milestone, radical_inverse
 from tests.search.predictors.toy import accuracies, folded_view, ordinal_view
 
 Told = list[tuple[tuple[int, ...], float | None]]
-slow = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
 
 def accuracy_of(view: SpaceView, genes: tuple[int, ...]) -> float:

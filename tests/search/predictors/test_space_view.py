@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from search.predictors import GridView
@@ -24,7 +24,6 @@ def test_everything_lists_each_distinct_network_once() -> None:
     assert len(listed) == len(rows_of(listed)) == 3 + 12
 
 
-@settings(deadline=None)
 @given(cardinalities=cardinalities, seed=st.integers(0, 100))
 def test_neighbours_differ_in_one_gene_and_are_all_of_them(cardinalities: tuple[int, ...], seed: int) -> None:
     network = np.random.default_rng(seed).integers(np.array(cardinalities))
@@ -33,7 +32,6 @@ def test_neighbours_differ_in_one_gene_and_are_all_of_them(cardinalities: tuple[
     assert np.all((found != network).sum(axis=1) == 1)
 
 
-@settings(deadline=None)
 @given(cardinalities=cardinalities, seed=st.integers(0, 100))
 def test_sobol_networks_lie_in_the_space_and_are_distinct(cardinalities: tuple[int, ...], seed: int) -> None:
     found = sobol_networks(ordinal_view(*cardinalities), 20, seed)

@@ -15,7 +15,7 @@ parameters = st.tuples(
 values = arrays(np.float64, 12, elements=st.floats(-4.0, 4.0), unique=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     parameters=parameters, y=arrays(np.float64, 12, elements=st.floats(0.0, 1.0).map(lambda v: round(v, 4)))
 )
@@ -27,7 +27,7 @@ def test_the_inverse_undoes_the_warp_and_keeps_the_order(parameters: FloatArray,
     assert np.all(np.diff(z[np.argsort(y, kind="stable")]) >= 0.0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(parameters=parameters, t=values)
 def test_derivatives_agree_with_finite_differences(parameters: FloatArray, t: FloatArray) -> None:
     t += np.arange(12)  # no two values so close that standardising divides by next to nothing

@@ -41,7 +41,7 @@ def test_a_reference_network_has_the_published_number_of_parameters(name: str, e
         assert parameters(build_network(space.lower(space.reference))) == expected
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(architectures())
 def test_torch_counts_in_any_network_what_its_operators_sum_up_to(architecture: Architecture) -> None:
     with torch.device("meta"):
@@ -50,7 +50,7 @@ def test_torch_counts_in_any_network_what_its_operators_sum_up_to(architecture: 
         assert operations(network) == 2 * architecture.multiply_adds
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.sampled_from(["chamnet-mobile-small", "chamnet-res-small"]), st.integers(0, 2**31), st.data())
 def test_folding_the_norms_keeps_the_logits(name: str, seed: int, data: st.DataObject) -> None:
     space = SPACES[name]

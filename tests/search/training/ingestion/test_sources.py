@@ -310,7 +310,7 @@ def test_sixteen_bits_transparency_palette_and_rotation_become_plain() -> None:
     assert decode(saved(turned, "JPEG", exif=exif), 100).size == (4, 8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damaged_images_never_do_more_than_fail(changes: list[tuple[int, int]]) -> None:
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP"):
@@ -324,7 +324,7 @@ def test_damaged_images_never_do_more_than_fail(changes: list[tuple[int, int]]) 
         assert image.mode in ("L", "RGB")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=8), st.booleans())
 def test_damaged_archives_never_do_more_than_be_refused(
     tmp_path: Path, changes: list[tuple[int, int]], arrays: bool
