@@ -10,7 +10,8 @@ document and all that it loads. The figures of each page:
                  visits
     again        the same once scripts and styles are cached, as they are after any other page
     ready        of the explorer: until all its columns are here and drawn
-    updates      from the act to the frame that shows it: range, sort, page, point (hover), feasible
+    updates      from the act to the frame that shows it: range, sort, page, point (hover), feasible; the
+                 acts are a third of a second apart
     bytes        over the wire on a first visit, and of the largest answer
 """
 
@@ -37,6 +38,7 @@ from tests.serving import Serving, free_port, installation  # noqa: E402  (after
 
 PASSWORD = "a long pass phrase"  # noqa: S105  (of an installation that lives as long as this script)
 VISITS = 5
+PAUSE_MS = 300  # between acts, as a person makes: the screen of the one before is painted
 MAKE = """
 from functools import partial
 from django.contrib.auth import get_user_model
@@ -117,10 +119,12 @@ def _summary(times: list[float]) -> dict[str, float]:
 
 def updates(page: Page, acts: dict[str, Callable[[int], tuple[str, str]]]) -> dict[str, dict[str, float]]:
     """Each act's times, VISITS times over: `acts` give a script that acts, and one that tells it is done."""
-    return {
-        name: _summary([float(page.evaluate(SETTLED, list(act(turn)))) for turn in range(VISITS)])
-        for name, act in acts.items()
-    }
+
+    def timed(act: Callable[[int], tuple[str, str]], turn: int) -> float:
+        page.wait_for_timeout(PAUSE_MS)
+        return float(page.evaluate(SETTLED, list(act(turn))))
+
+    return {name: _summary([timed(act, turn) for turn in range(VISITS)]) for name, act in acts.items()}
 
 
 def _link(turn: int, selector: str) -> tuple[str, str]:
