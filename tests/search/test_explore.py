@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chamnet_web.accounts.models import Team, User
-from search.models import Generation, Search, TrainedModel
+from search.models import Search, TrainedModel
 from search.services.layers import side_by_side
 from search.services.models import start_model
 from search.services.searches import FurtherLimit
@@ -115,25 +115,6 @@ def test_a_page_stays_small_with_many_candidates(signed_in: Client, search: Sear
     assert drawn["candidate_count"] == 3000
     front = set(search.candidates.filter(on_front=True).values_list("rank", flat=True))
     assert front <= {row[1] for row in drawn["candidates"]}
-
-
-def test_populations_in_a_page_are_bounded(signed_in: Client, search: Search) -> None:
-    search.generation_rows.update(points=[[1.0, 0.9]] * 2000)
-    state = state_of(signed_in.get(search.get_absolute_url()))
-    newest = str(state["generations"][-1]["number"])
-    assert {number: len(points) for number, points in state["population"]["points"].items()} == {newest: 2000}
-    earlier = signed_in.get(state["replayed"]["address"]).json()
-    assert len(earlier["points"]) > 1
-    assert max(map(len, earlier["points"].values())) <= 200
-    assert set(earlier["counts"].values()) == {2000}, "charts say of how many"
-    assert earlier["counts"].keys() == earlier["points"].keys()
-
-
-def test_a_long_search_replays_few_of_its_generations(signed_in: Client, search: Search) -> None:
-    rows = [Generation(search=search, number=n, summary={}, points=[[1.0, 0.9]]) for n in range(1000, 1700)]
-    Generation.objects.bulk_create(rows)
-    earlier = signed_in.get(reverse("search-populations", args=[search.pk])).json()
-    assert 30 <= len(earlier["points"]) <= 60
 
 
 def test_a_cautious_search_says_what_its_generations_are_judged_by(signed_in: Client, search: Search) -> None:
