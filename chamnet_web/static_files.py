@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponseNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
+from django.middleware.security import SecurityMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 Message = MutableMapping[str, Any]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-ADDED = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 CONDITIONS = {
     b"accept-encoding": "HTTP_ACCEPT_ENCODING",
     b"if-modified-since": "HTTP_IF_MODIFIED_SINCE",
@@ -32,6 +32,7 @@ class StaticFiles:
         self._application = application
         # Without a list of files, as in debugging, Django's middleware finds them.
         self._files = WhiteNoiseMiddleware(lambda request: HttpResponseNotFound()).files
+        self._added = [_security_headers(scheme) for scheme in ("http", "https")]
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         found = self._files.get(scope["path"])
@@ -39,11 +40,19 @@ class StaticFiles:
             await self._application(scope, receive, send)
             return
         answer = found.get_response(scope["method"], _conditions(scope["headers"]))
-        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-        await send(
-            {"type": "http.response.start", "status": int(answer.status), "headers": [*headers, *ADDED]}
-        )
+        told = [*answer.headers, *self._added[scope["scheme"] == "https"]]
+        headers = [(name.lower().encode(), value.encode()) for name, value in told]
+        await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
         await send({"type": "http.response.body", "body": _content(answer.file)})
+
+
+def _security_headers(scheme: str) -> list[tuple[str, str]]:
+    """What Django's middleware adds to every answer by the settings."""
+    request, response = HttpRequest(), HttpResponse()
+    request._get_scheme = lambda: scheme  # type: ignore[attr-defined]  # what servers override
+    del response.headers["Content-Type"]
+    SecurityMiddleware(lambda _: response).process_response(request, response)
+    return list(response.headers.items())
 
 
 def _content(file: Any) -> bytes:

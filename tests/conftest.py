@@ -16,7 +16,7 @@ from chamnet_web.accounts.models import Team, User
 from tests.working import work_until_idle
 
 # How long an example takes says something of the machine, and nothing of what is tested.
-hypothesis.settings.register_profile("tests")
+hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 

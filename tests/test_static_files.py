@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from chamnet_web.static_files import StaticFiles
 
@@ -70,6 +70,20 @@ def test_a_hashed_file_is_kept_by_browsers_and_not_sent_again(files: StaticFiles
     assert "immutable" in headers["cache-control"]
     status, _, content = ask(files, f"/static/css/{hashed}", if_none_match=headers["etag"])
     assert (status, content) == (304, b"")
+
+
+def test_the_headers_are_those_that_django_would_send(files: StaticFiles) -> None:
+    answer = Client().get("/static/js/theme.js")
+    assert b"".join(answer) == ask(files, "/static/js/theme.js")[2]
+    assert ask(files, "/static/js/theme.js")[1] == {n.lower(): v for n, v in answer.headers.items()}
+
+
+def test_under_tls_browsers_are_told_to_stay_there(collected: Path) -> None:
+    with override_settings(SECURE_HSTS_SECONDS=3600):
+        files = StaticFiles(_elsewhere)
+        _, headers, _ = ask(files, "/static/js/theme.js", scheme="https")
+        assert headers["strict-transport-security"] == "max-age=3600"
+        assert "strict-transport-security" not in ask(files, "/static/js/theme.js")[1]
 
 
 def test_a_head_has_no_content_and_nothing_is_posted(files: StaticFiles) -> None:

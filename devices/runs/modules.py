@@ -16,8 +16,11 @@ IMPORT = re.compile(r'^(?:import|export)\b[^;]*?"(\.[^"]+)"', re.MULTILINE)
 def imported_by(name: str) -> tuple[str, ...]:
     """Names of all static files that the module of this name needs, directly or not, nearest first."""
     found = dict.fromkeys(_imports(name))
-    for one in list(found):
-        found |= dict.fromkeys(imported_by(one))
+    waiting = list(found)
+    while waiting:
+        new = [one for one in _imports(waiting.pop(0)) if one not in found and one != name]
+        found |= dict.fromkeys(new)
+        waiting += new
     return tuple(found)
 
 
@@ -26,4 +29,5 @@ def _imports(name: str) -> list[str]:
     if path is None:
         return []
     folder = posixpath.dirname(name)
-    return [posixpath.normpath(posixpath.join(folder, one)) for one in IMPORT.findall(Path(path).read_text())]
+    source = Path(path).read_text(encoding="utf-8")
+    return [posixpath.normpath(posixpath.join(folder, one)) for one in IMPORT.findall(source)]

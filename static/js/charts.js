@@ -163,8 +163,11 @@ export class Figure {
     const empty = all + left === 0;
     blank.hidden = !empty;
     this.chart.canvas.hidden = empty;
-    this.element.classList.toggle("is-blank", empty);
-    if (this.spec.blank) blank.textContent = this.spec.blank;
+    // What was hidden by hand can be shown again: then tools and legend stay.
+    const hidden = empty && this.hidden.size > 0;
+    this.element.classList.toggle("is-blank", empty && !hidden);
+    if (hidden) blank.textContent = "Every series with data is hidden. The legend shows them again.";
+    else if (this.spec.blank) blank.textContent = this.spec.blank;
   }
 
   /** Widens the axes when the data outgrow them. */

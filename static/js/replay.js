@@ -41,14 +41,16 @@ export class Replay {
   }
 
   /**
-   * Takes in earlier generations; what is here already stays as it is.
+   * Takes in generations before the newest; what is here already stays as it is.
    * @param {Record<string, number[][]>} points by generation
    * @param {Record<string, number>} counts of networks by generation
    * @param {number} shown the generation on the chart, which stays
    */
   addEarlier(points, counts, shown) {
+    const { newest } = this;
     for (const [name, mine] of Object.entries(points)) {
-      if (!this.populations.has(Number(name))) this.populations.set(Number(name), { points: mine, count: counts[name] ?? mine.length });
+      const generation = Number(name);
+      if (generation < newest && !this.populations.has(generation)) this.populations.set(generation, { points: mine, count: counts[name] ?? mine.length });
     }
     this.#letGo(shown);
   }

@@ -38,6 +38,8 @@ test("generations that come later fill in what is not here yet", () => {
   replay.addEarlier({ 2: population(5), 6: population(5) }, {}, 10);
   assert.equal(replay.numbers.length, 4);
   assert.deepEqual([replay.numbers[0], replay.newest], [1, 10]);
+  replay.addEarlier({ 11: population(5), 12: population(5) }, {}, 10);
+  assert.equal(replay.newest, 10, "newer ones come as events, which the chart follows");
 });
 
 test("the generation that is looked at stays while others go", () => {

@@ -47,6 +47,12 @@ const scatter = figure("scatter", {
   onPick: (key) => choose(key),
 });
 
+/** @type {Map<string, string>} */
+const glances = new Map();
+let glanceTimer = 0;
+/** @type {AbortController | null} */
+let asking = null;
+
 drawFirst();
 await painted();
 
@@ -208,12 +214,6 @@ function tellCount() {
   const target = document.querySelector("[data-count]");
   if (target && candidates) target.textContent = countText(inside.reduce((sum, one) => sum + one, 0), candidates);
 }
-
-/** @type {Map<string, string>} */
-const glances = new Map();
-let glanceTimer = 0;
-/** @type {AbortController | null} */
-let asking = null;
 
 /** @param {string} key @returns {Promise<string | null>} HTML of a candidate at a glance; null where another was asked for meanwhile */
 async function glance(key) {

@@ -199,11 +199,15 @@ if (picks) {
 }
 /** The generations before the newest: a page shows without them, and they are most of what it knows. */
 async function loadEarlier() {
-  const answer = await fetch(state.replayed.address);
-  if (!answer.ok) return;
-  const { points, counts } = await answer.json();
-  kept.addEarlier(points, counts, shown);
-  drawSlider();
+  try {
+    const answer = await fetch(state.replayed.address);
+    if (!answer.ok || answer.redirected) return;
+    const { points, counts } = await answer.json();
+    kept.addEarlier(points, counts, shown);
+    drawSlider();
+  } catch {
+    // Offline, or the page is being left: what came with the page stays.
+  }
 }
 
 if (summaries.size > 1) window.setTimeout(() => void loadEarlier());

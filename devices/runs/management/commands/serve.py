@@ -31,7 +31,7 @@ PARTS = ("web", "train", "light", "beat")
 BACKLOG = 2048
 """Connections that wait to be taken up, as uvicorn has it."""
 # Said once per process and about nothing a person can mend here: workers running as root in a container,
-# and WhiteNoise answering under ASGI with files that Django reads in a thread.
+# and WhiteNoise's middleware, where a file is asked of Django itself, which then reads it in a thread.
 QUIET = "ignore:You're running the worker with superuser,ignore:StreamingHttpResponse must consume"
 
 
@@ -109,14 +109,15 @@ def _lock() -> IO[str]:
 
 def _listening(host: str, port: int) -> socket.socket:
     """The socket that every web server accepts connections from. It outlives them: who comes while one is
-    started anew waits, and is not turned away.
+    started anew waits, and is not turned away. Of a name with several addresses it is the first, of version 4
+    where there is one.
 
     Raises CommandError with a sentence for a person where the address cannot be had.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, *_, place = min(found, key=lambda one: one[0] != socket.AF_INET)
-        return socket.create_server(place[:2], family=family, backlog=BACKLOG)
+        door = socket.create_server(place[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
@@ -125,6 +126,9 @@ def _listening(host: str, port: int) -> socket.socket:
         if error.errno == errno.EACCES:
             raise CommandError(f"Port {port} needs more rights than yours. Choose one above 1023.") from None
         raise CommandError(f"HOST={host} is not an address of this machine ({error.strerror}).") from None
+    # Connections inherit it. uvicorn sets it only where it opens the socket; without it small messages wait.
+    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return door
 
 
 def _web_servers() -> list[str]:
@@ -189,13 +193,19 @@ def _answers(door: socket.socket) -> bool:
     host, port = door.getsockname()[:2]
     asked = http.client.HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=1)  # noqa: S104
     try:
-        asked.request("HEAD", "/health/live")
+        asked.request("HEAD", "/health/live", headers={"Host": _own_name()})
         asked.getresponse()
         return True
     except (OSError, http.client.HTTPException):
         return False
     finally:
         asked.close()
+
+
+def _own_name() -> str:
+    """A name under which the web server lets itself be asked."""
+    names = [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"]
+    return names[0] if names else "localhost"
 
 
 def _wait_for(ready: Callable[[], bool], child: Child, supervisor: Supervisor) -> None:
