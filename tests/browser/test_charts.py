@@ -189,6 +189,15 @@ def test_a_searchs_chart_shows_front_limit_and_candidate_and_can_be_zoomed_taken
     expect(legend).to_have_attribute("aria-pressed", "false")
     assert "cloud" not in page.evaluate(f"{chart}.data.datasets.map((set) => set.seriesId)")
 
+    # Who hides every series finds the way back.
+    shown = page.locator("#chart-population [data-legend] [aria-pressed='true']")
+    while shown.count():
+        shown.first.click()
+    expect(page.locator("#chart-population [data-blank]")).to_contain_text("hidden")
+    expect(legend).to_be_visible()
+    legend.click()
+    expect(page.locator("#chart-population canvas")).to_be_visible()
+
     # Colours follow the theme.
     ink = page.evaluate(f"{chart}.options.scales.x.title.color")
     page.emulate_media(color_scheme="dark")
