@@ -6,6 +6,7 @@ number of open sockets is that of the process that answers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -44,11 +45,11 @@ class _Rows(Collector):
         yield CounterMetricFamily("chamnet_lease_expiries", "Leases that expired.", value=lost)
         events = Run.objects.aggregate(events=Sum("last_seq"))["events"] or 0
         yield CounterMetricFamily("chamnet_events", "Events written.", value=events)
-        yield GaugeMetricFamily(
-            "chamnet_sockets_open",
-            "Sockets and event streams that this process serves.",
-            value=open_sockets(),
+        sockets = GaugeMetricFamily(
+            "chamnet_sockets_open", "Sockets and event streams that a web process serves.", labels=["process"]
         )
+        sockets.add_metric([str(os.getpid())], open_sockets())
+        yield sockets
 
 
 def _runs() -> Metric:
